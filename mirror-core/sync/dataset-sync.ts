@@ -1,0 +1,484 @@
+/**
+ * One dataset's life: plan, bootstrap, catch up, stay current, and come back from every failure. What the account may do decides
+ * the path: stream, hourly batches, or snapshots alone (contract §15).
+ */
+import type { Logger } from 'pino';
+import type PQueue from 'p-queue';
+import type { Codec } from '../contracts/article.ts';
+import { isMirrorError, MirrorError } from '../contracts/errors.ts';
+import type { DatasetId } from '../contracts/identifiers.ts';
+import type { DatasetWriter } from '../contracts/store-port.ts';
+import type { SyncState } from '../contracts/sync-state.ts';
+import type { Capabilities, UpstreamPort } from '../contracts/upstream-port.ts';
+import { parseUpstreamTime, timeToMs } from '../contracts/upstream-time.ts';
+import type { BadLine } from '../pipeline/read-records.ts';
+import { applyBatches, dueAt, firstHour } from './batches.ts';
+import { decodeBatch, decodeLoad, decodeSnapshot, decodeSweep, type SnapshotCheckpoint } from './checkpoints.ts';
+import { closeGaps, openGap, readGaps, type LostStretch } from './gaps.ts';
+import { ProgressMeter, type ProgressFigures } from './progress.ts';
+import type { RealtimeService } from './realtime/realtime-service.ts';
+import { answerToFailure } from './recovery.ts';
+import { settleDoubts } from './settle.ts';
+import { loadSnapshot, readPlan } from './snapshot/load.ts';
+import { reconcile } from './snapshot/reconcile.ts';
+import { isNewState, next, type SyncInput } from './state-machine.ts';
+import { sweepDeletes } from './sweep.ts';
+import { Wake } from './wake.ts';
+
+/** A dataset that lags no more than this behind upstream is called live. */
+const LIVE_LAG_MS = 5 * 60_000;
+/** A stream-kept dataset is loaded anew after so long: some changes are never announced (contract §15.5). */
+const RESEED_AFTER_MS = 30 * 24 * 3_600_000;
+const PROGRESS_EVERY_MS = 250;
+
+export interface DatasetSettings {
+  readonly snapshotCheckMs: number;
+  readonly silenceMs: number;
+  readonly retentionMs: number;
+}
+
+export interface DatasetSyncOptions {
+  readonly store: DatasetWriter;
+  readonly upstream: UpstreamPort;
+  readonly realtime: RealtimeService;
+  /** Few loads at a time: two of them already fill the disk's bandwidth. */
+  readonly loads: PQueue;
+  readonly codec: Codec;
+  readonly downloads: string;
+  readonly settings: () => DatasetSettings;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly random: () => number;
+  readonly ensureSpace: (bytes: number) => Promise<void>;
+  readonly spendLookup: () => boolean;
+  readonly onState: (id: DatasetId, from: SyncState, to: SyncState) => void;
+  readonly onProgress: (id: DatasetId, figures: ProgressFigures) => void;
+  readonly onNotice: (type: string, id: DatasetId, message: string) => void;
+}
+
+export class DatasetSync {
+  readonly id: DatasetId;
+  readonly store: DatasetWriter;
+  readonly #options: DatasetSyncOptions;
+  readonly #wake = new Wake();
+  #state: SyncState = { kind: 'idle' };
+  #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  #meter: ProgressMeter | undefined;
+  #lastProgressMs = 0;
+  #forceCheck = false;
+  #failures = 0;
+  #batchesUntilMs: number | undefined;
+  #streamFailure: unknown;
+  #newerVersion: string | undefined;
+  #isForced = false;
+  #snapshot: SnapshotCheckpoint | undefined;
+
+  constructor(options: DatasetSyncOptions) {
+    this.id = options.store.id;
+    this.store = options.store;
+    this.#options = options;
+  }
+
+  get state(): SyncState {
+    return this.#state;
+  }
+
+  get progress(): ProgressFigures | null {
+    return this.#state.kind === 'bootstrapping' ? (this.#meter?.figures ?? null) : null;
+  }
+
+  /** Reads what is shown before any work has begun. Call once before `start`. */
+  async prepare(): Promise<void> {
+    this.#snapshot = decodeSnapshot(await this.store.checkpoint('snapshot'));
+    this.#batchesUntilMs = decodeBatch(await this.store.checkpoint('batch'))?.nextHourMs;
+  }
+
+  /** The generation last loaded completely. */
+  get snapshot(): SnapshotCheckpoint | undefined {
+    return this.#snapshot;
+  }
+
+  start(): void {
+    if (this.#run !== undefined) return;
+    const abort = new AbortController();
+    this.#run = { abort, done: this.#loop(abort.signal) };
+  }
+
+  /** Ends all work of this dataset; what is applied stays. */
+  async stop(): Promise<void> {
+    const run = this.#run;
+    this.#run = undefined;
+    run?.abort.abort();
+    await run?.done;
+    await this.#options.realtime.detach(this.id);
+  }
+
+  async pause(by: 'user' | 'schedule' | 'power'): Promise<void> {
+    this.#move({ type: 'pause', by });
+    await this.stop();
+  }
+
+  resume(): void {
+    this.#move({ type: 'resume' });
+    this.start();
+  }
+
+  /** Looks for something newer now, whatever the schedule or a back-off says. */
+  syncNow(): void {
+    this.#forceCheck = true;
+    this.#wake.now();
+  }
+
+  caughtUp(): void {
+    this.#wake.now();
+  }
+
+  /** The stream could not write to this dataset and let it go. */
+  streamFailed(error: unknown): void {
+    this.#streamFailure = error;
+    this.#wake.now();
+  }
+
+  async lost(lost: LostStretch): Promise<void> {
+    const { gap, isNew } = await openGap(this.store, lost, this.#options.now());
+    if (!isNew) return;
+    this.#options.onNotice(
+      'gap.opened',
+      this.id,
+      `Events between ${gap.from} and ${gap.until} could not be had (${gap.cause}): ${gap.healing}.`,
+    );
+    this.#wake.now();
+  }
+
+  badLine(source: string, bad: BadLine): void {
+    this.store.putQuarantine({
+      source: bad.member === '' ? source : `${source}:${bad.member}`,
+      line: bad.line,
+      reason: bad.reason,
+      bytes: bad.bytes,
+      sha256: bad.sha256,
+      excerpt: bad.excerpt,
+    });
+  }
+
+  /** Updates the lag shown, from what the stream knows. */
+  refreshFreshness(): void {
+    if (this.#state.kind !== 'live' && !(this.#state.kind === 'catching-up' && this.#state.source === 'realtime')) return;
+    this.#move(this.#streamInput());
+  }
+
+  #streamInput(): SyncInput {
+    const freshness = this.#options.realtime.freshness(this.id);
+    if (freshness === undefined) return { type: 'catch-up', source: 'realtime', lagMs: null };
+    const behind = freshness.isCatchingUp ? freshness.completeUntil : freshness.newest;
+    const lagMs = Math.max(0, this.#options.now() - timeToMs(behind));
+    const isLive =
+      !freshness.isCatchingUp && freshness.isConnected && lagMs <= Math.max(LIVE_LAG_MS, 3 * this.#options.settings().silenceMs);
+    return isLive ? { type: 'live', lagMs } : { type: 'catch-up', source: 'realtime', lagMs };
+  }
+
+  #move(input: SyncInput): void {
+    const from = this.#state;
+    const to = next(from, input);
+    this.#state = to;
+    if (!isNewState(from, to)) return;
+    this.#options.logger.info({ event: 'dataset.state', dataset: this.id, from: from.kind, to: to.kind }, 'state changed');
+    this.#options.onState(this.id, from, to);
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        this.#streamFailure = undefined;
+        await this.#live(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#options.realtime.detach(this.id);
+        const answer = answerToFailure(error, this.#failures, this.#options.now(), this.#options.random());
+        this.#failures += 1;
+        this.#options.logger.warn(
+          { err: error, event: 'dataset.failed', dataset: this.id, retryInMs: answer.waitMs },
+          'work on a dataset failed',
+        );
+        this.#move(answer.input);
+        await this.#wake.wait(answer.waitMs, signal);
+      }
+    }
+  }
+
+  /** Runs until aborted or until something fails. */
+  async #live(signal: AbortSignal): Promise<never> {
+    const { upstream, realtime, settings } = this.#options;
+    this.#move({ type: 'plan' });
+    const capabilities = await upstream.capabilities({ signal });
+    if (capabilities.realtime) await realtime.attach([this.store]);
+
+    let snapshot = await this.#bootstrap(capabilities, signal);
+    for (;;) {
+      this.#failures = 0;
+      if (capabilities.realtime) await this.#followStream(snapshot, signal);
+      else await this.#followSchedule(snapshot, capabilities, signal);
+
+      // Something newer is wanted: by command, by schedule, because of a gap, or because of age.
+      signal.throwIfAborted();
+      if (this.#streamFailure !== undefined) throw this.#streamFailure;
+      this.#isForced = this.#forceCheck;
+      this.#forceCheck = false;
+      const found = await this.#newerSnapshot(snapshot, settings().snapshotCheckMs, signal);
+      if (found) snapshot = await this.#bootstrap(capabilities, signal);
+    }
+  }
+
+  async #bootstrap(capabilities: Capabilities, signal: AbortSignal): Promise<SnapshotCheckpoint> {
+    const { store } = this;
+    const { now } = this.#options;
+    const last = decodeSnapshot(await store.checkpoint('snapshot'));
+    const isInterrupted = decodeLoad(await store.checkpoint('load')) !== undefined;
+    const isWanted = last === undefined || isInterrupted || this.#newerVersion !== undefined;
+    const force = this.#isForced;
+    this.#newerVersion = undefined;
+    this.#isForced = false;
+    if (!isWanted) return last;
+
+    this.#meter = new ProgressMeter(now);
+    const openBefore = new Set((await readGaps(store)).filter((gap) => gap.closedAt === null).map((gap) => gap.id));
+    let beginCatchUp: (() => Promise<void>) | undefined;
+    const result = await this.#options.loads.add(
+      () =>
+        loadSnapshot(
+          {
+            upstream: this.#options.upstream,
+            capabilities,
+            store,
+            codec: this.#options.codec,
+            downloads: this.#options.downloads,
+            signal,
+            logger: this.#options.logger,
+            now,
+            ensureSpace: this.#options.ensureSpace,
+            onStep: (step, doneBytes, totalBytes, records) => this.#report(step, doneBytes, totalBytes, records),
+            onBadLine: (source, bad) => this.badLine(source, bad),
+            onComplete: (snapshot) => {
+              // The gaps are remembered, because they may be closed only after the stretch since this generation was read as well.
+              const patch = { healing: [...openBefore], batch: null };
+              const since = snapshot.since === null ? undefined : parseUpstreamTime(snapshot.since);
+              if (!capabilities.realtime || since === undefined) return patch;
+              const catchUp = this.#options.realtime.prepareCatchUp(store, since);
+              beginCatchUp = catchUp.begin;
+              return { ...patch, ...catchUp.checkpoint };
+            },
+          },
+          { force },
+        ),
+      { signal },
+    );
+    this.#snapshot = result.snapshot;
+    await beginCatchUp?.();
+    return result.snapshot;
+  }
+
+  #report(step: 'download' | 'verify' | 'apply', doneBytes: number, totalBytes: number, records: number): void {
+    this.#meter?.report(doneBytes, totalBytes, records);
+    this.#move({ type: 'load', step, doneBytes, totalBytes, records });
+    const nowMs = this.#options.now();
+    if (nowMs - this.#lastProgressMs < PROGRESS_EVERY_MS || this.#meter === undefined) return;
+    this.#lastProgressMs = nowMs;
+    this.#options.onProgress(this.id, this.#meter.figures);
+  }
+
+  /** Whether upstream has a generation that is not the one loaded. A failed look is not a failure of the dataset. */
+  async #newerSnapshot(loaded: SnapshotCheckpoint, retryMs: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      const plan = await readPlan({
+        upstream: this.#options.upstream,
+        capabilities: await this.#options.upstream.capabilities({ signal }),
+        store: this.store,
+        signal,
+      });
+      if (plan.version === loaded.version) return false;
+      this.#newerVersion = plan.version;
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isMirrorError(error) || !error.retryable) throw error;
+      this.#options.logger.info(
+        { err: error, event: 'snapshot.check-failed', dataset: this.id, retryMs },
+        'could not look for a newer snapshot',
+      );
+      return false;
+    }
+  }
+
+  /** Stream: catch up, sweep, reconcile, then stay live. Returns when a newer snapshot should be looked for. */
+  async #followStream(snapshot: SnapshotCheckpoint, signal: AbortSignal): Promise<void> {
+    const { upstream, realtime, codec, now, settings } = this.#options;
+    this.#move(this.#streamInput());
+    if (decodeSweep(await this.store.checkpoint('sweep')) < snapshot.generation) {
+      await sweepDeletes({
+        upstream,
+        store: this.store,
+        codec,
+        retentionMs: settings().retentionMs,
+        silenceMs: settings().silenceMs,
+        signal,
+        now,
+      });
+      await this.store.commit({ sweep: { generation: snapshot.generation } });
+    }
+    while (realtime.freshness(this.id)?.isCatchingUp === true) {
+      await this.#wake.wait(settings().silenceMs, signal);
+      if (this.#streamFailure !== undefined) return;
+      this.#move(this.#streamInput());
+    }
+    if (this.#streamFailure !== undefined) return;
+    await this.#reconcileOnce(snapshot, !(await this.#hasUnhealedGap()), signal);
+    await this.#closeHealedGaps(snapshot);
+    this.#move(this.#streamInput());
+
+    const completedMs = Date.parse(snapshot.completedAt);
+    for (;;) {
+      if (this.#forceCheck || this.#streamFailure !== undefined) return;
+      const isOld = now() - completedMs > RESEED_AFTER_MS;
+      await this.#wake.wait(settings().snapshotCheckMs, signal);
+      this.#move(this.#streamInput());
+      const hasGap = (await readGaps(this.store)).some((gap) => gap.closedAt === null);
+      await this.#settle(signal);
+      await this.#closeHealedGaps(snapshot);
+      if (hasGap || isOld) return;
+    }
+  }
+
+  /** Batches, or snapshots alone. Returns when a newer snapshot should be looked for. */
+  async #followSchedule(snapshot: SnapshotCheckpoint, capabilities: Capabilities, signal: AbortSignal): Promise<void> {
+    const { settings, now } = this.#options;
+    let untilMs = now() + settings().snapshotCheckMs;
+    let isCurrent = false;
+    const exportedAfter = snapshot.exportedAfter === null ? undefined : parseUpstreamTime(snapshot.exportedAfter);
+    if (capabilities.batches && exportedAfter !== undefined) {
+      let isWhole = true;
+      this.#move({ type: 'catch-up', source: 'batch', lagMs: null });
+      const nextHourMs = await applyBatches(
+        {
+          upstream: this.#options.upstream,
+          store: this.store,
+          codec: this.#options.codec,
+          downloads: this.#options.downloads,
+          retentionMs: settings().retentionMs,
+          signal,
+          now,
+          onLost: async (lost) => {
+            isWhole = false;
+            await this.lost(lost);
+          },
+          onBadLine: (source, bad) => this.badLine(source, bad),
+          onHour: (doneUntilMs) => this.#move({ type: 'catch-up', source: 'batch', lagMs: Math.max(0, now() - doneUntilMs) }),
+        },
+        firstHour(exportedAfter),
+      );
+      this.#batchesUntilMs = nextHourMs;
+      untilMs = Math.min(untilMs, dueAt(nextHourMs));
+      isCurrent = isWhole;
+    }
+    await this.#reconcileOnce(snapshot, isCurrent, signal);
+    await this.#closeHealedGaps(snapshot);
+    this.#move({ type: 'wait', for: 'schedule', until: new Date(untilMs).toISOString(), reason: null });
+    if (!this.#forceCheck) await this.#wake.wait(Math.max(0, untilMs - now()), signal);
+  }
+
+  async #reconcileOnce(snapshot: SnapshotCheckpoint, wasKeptCurrent: boolean, signal: AbortSignal): Promise<void> {
+    const current = decodeSnapshot(await this.store.checkpoint('snapshot')) ?? snapshot;
+    const exportedAfter = snapshot.exportedAfter === null ? undefined : parseUpstreamTime(snapshot.exportedAfter);
+    if (!current.isReconciled && exportedAfter !== undefined) {
+      const result = await reconcile({
+        store: this.store,
+        generation: snapshot.generation,
+        exportedAfter,
+        records: snapshot.records,
+        previousRecords: snapshot.previousRecords,
+        wasKeptCurrent,
+        signal,
+        nowMs: this.#options.now(),
+      });
+      await this.store.commit({ snapshot: { ...current, isReconciled: true } });
+      if (result.guard !== null && result.doubtful > 0) {
+        this.#options.onNotice(
+          'reconcile.guarded',
+          this.id,
+          `Nothing was removed by absence alone, because ${result.guard}. ${result.doubtful} titles are to be looked up.`,
+        );
+      }
+      if (result.removed > 0)
+        this.#options.onNotice(
+          'reconcile.removed',
+          this.id,
+          `${result.removed} titles are gone from the new snapshot and were removed.`,
+        );
+    }
+    await this.#settle(signal);
+  }
+
+  async #settle(signal: AbortSignal): Promise<void> {
+    const { upstream, codec, spendLookup } = this.#options;
+    if (this.store.stats().doubtful === 0) return;
+    const capabilities = await upstream.capabilities({ signal });
+    if (!capabilities.onDemand) return;
+    const result = await settleDoubts({ upstream, store: this.store, codec, signal, spend: spendLookup });
+    if (result.confirmed + result.removed > 0) {
+      this.#options.onNotice(
+        'doubts.settled',
+        this.id,
+        `${result.confirmed} doubtful titles are up to date now, ${result.removed} were removed, ${result.left} are left.`,
+      );
+    }
+  }
+
+  /** Gaps older than the generation are proven closed once it is reconciled, nothing is in doubt, and the stretch since was read whole. */
+  async #closeHealedGaps(snapshot: SnapshotCheckpoint): Promise<void> {
+    const healing = await this.store.checkpoint('healing');
+    if (!Array.isArray(healing) || healing.length === 0) return;
+    const current = decodeSnapshot(await this.store.checkpoint('snapshot')) ?? snapshot;
+    if (!current.isReconciled || (await this.#absenceDoubts()) > 0) return;
+    const ids = new Set(healing.filter((id): id is string => typeof id === 'string'));
+    const closed = await closeGaps(this.store, ids, this.#options.now());
+    await this.store.commit({ healing: null });
+    if (closed > 0)
+      this.#options.onNotice(
+        'gap.closed',
+        this.id,
+        `${closed} gaps are healed by the snapshot of ${snapshot.modified ?? snapshot.completedAt}.`,
+      );
+  }
+
+  /** Whether a stretch since the generation was lost, which it therefore cannot heal. */
+  async #hasUnhealedGap(): Promise<boolean> {
+    const healing = await this.store.checkpoint('healing');
+    const healed: readonly unknown[] = Array.isArray(healing) ? healing : [];
+    return (await readGaps(this.store)).some((gap) => gap.closedAt === null && !healed.includes(gap.id));
+  }
+
+  async #absenceDoubts(): Promise<number> {
+    let count = 0;
+    for await (const doubt of this.store.doubts()) if (doubt.reason === 'absent-from-snapshot') count += 1;
+    return count;
+  }
+
+  /** Upstream time up to which everything is applied, and the lag behind now; `null` where not known. */
+  freshness(): { readonly asOfMs: number | null; readonly lagMs: number | null } {
+    if (this.#snapshot === undefined) return { asOfMs: null, lagMs: null };
+    const nowMs = this.#options.now();
+    const stream = this.#options.realtime.freshness(this.id);
+    if (stream !== undefined) {
+      const behind = stream.isCatchingUp ? stream.completeUntil : stream.newest;
+      return { asOfMs: timeToMs(stream.completeUntil), lagMs: Math.max(0, nowMs - timeToMs(behind)) };
+    }
+    const exported = this.#snapshot.exportedAfter === null ? undefined : parseUpstreamTime(this.#snapshot.exportedAfter);
+    const asOfMs = Math.max(exported === undefined ? 0 : timeToMs(exported), this.#batchesUntilMs ?? 0);
+    return asOfMs === 0 ? { asOfMs: null, lagMs: null } : { asOfMs, lagMs: Math.max(0, nowMs - asOfMs) };
+  }
+
+  /** For a dataset that cannot go on at all: shown, not retried. */
+  fail(error: MirrorError): void {
+    this.#move({ type: 'fail', code: error.code, message: error.message, retryable: error.retryable });
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The delete sweep: a page deleted shortly before an export can still be in the snapshot, and its delete event lies before the
+ * point from which the stream is read (contract §15.3, Ghosts). A second, short connection asks for deletions alone.
+ */
+import type { Codec } from '../contracts/article.ts';
+import { isAbortError, isMirrorError } from '../contracts/errors.ts';
+import { PART_COUNT, PARTITION_COUNT } from '../contracts/limits.ts';
+import type { Change, DatasetWriter } from '../contracts/store-port.ts';
+import type { UpstreamPort } from '../contracts/upstream-port.ts';
+import { compareTimes, timeFromMs } from '../contracts/upstream-time.ts';
+import { decodeEvent } from './decode-event.ts';
+
+/** A little less than upstream keeps, so that the start has not expired by the time the request arrives. */
+const REACH = 47 / 48;
+const STAGE_EVENTS = 500;
+
+export interface SweepContext {
+  readonly upstream: UpstreamPort;
+  readonly store: DatasetWriter;
+  readonly codec: Codec;
+  readonly retentionMs: number;
+  /** There is no end marker: the sweep is over when an event is younger than the request, or after so much silence. */
+  readonly silenceMs: number;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+}
+
+/** Applies every deletion of the dataset's project that upstream still has. Returns how many titles were removed. */
+export async function sweepDeletes(context: SweepContext): Promise<number> {
+  const { upstream, store, codec, silenceMs, now } = context;
+  const startedAt = timeFromMs(now());
+  const since = timeFromMs(now() - context.retentionMs * REACH);
+  const quiet = new AbortController();
+  let timer = setTimeout(() => quiet.abort(), silenceMs);
+  let changes: Change[] = [];
+  let removed = 0;
+  const apply = async (): Promise<void> => {
+    if (changes.length === 0) return;
+    const outcomes = await store.stage(changes);
+    changes = [];
+    await store.commit();
+    removed += outcomes.filter((outcome) => outcome === 'deleted').length;
+  };
+
+  try {
+    const stream = upstream.stream({
+      parts: Array.from({ length: PART_COUNT }, (_, part) => part),
+      offsets: new Map(),
+      sincePerPartition: new Map(Array.from({ length: PARTITION_COUNT }, (_, partition) => [partition, since] as const)),
+      filters: [
+        { field: 'event.type', value: 'delete' },
+        { field: 'is_part_of.identifier', value: store.project },
+      ],
+      fields: [
+        'name',
+        'identifier',
+        'date_modified',
+        'is_part_of.identifier',
+        'namespace.identifier',
+        'version.identifier',
+        'event.*',
+      ],
+      signal: AbortSignal.any([context.signal, quiet.signal]),
+    });
+    for await (const raw of stream) {
+      clearTimeout(timer);
+      timer = setTimeout(() => quiet.abort(), silenceMs);
+      const event = decodeEvent(raw, codec);
+      if (event.kind !== 'change' || event.keys.eventType !== 'delete') continue;
+      const isHere = event.keys.namespaceId === store.namespaceId || (await store.entry(event.keys.title)) !== undefined;
+      if (isHere) changes.push(event.toChange('realtime'));
+      if (changes.length >= STAGE_EVENTS) await apply();
+      if (event.keys.publishedTime !== undefined && compareTimes(event.keys.publishedTime, startedAt) > 0) break;
+    }
+  } catch (error) {
+    context.signal.throwIfAborted();
+    const isTheEnd = quiet.signal.aborted && (isAbortError(error) || isMirrorError(error));
+    if (!isTheEnd) throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  await apply();
+  return removed;
+}
