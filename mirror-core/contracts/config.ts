@@ -37,6 +37,10 @@ export const ConfigSchema = Type.Object(
       {
         host: Type.String({ default: '127.0.0.1' }),
         port: Type.Integer({ minimum: 0, maximum: 65535, default: 8750 }),
+        allowRemote: Type.Boolean({
+          default: false,
+          description: 'let other machines reach the API: needed for any host but loopback',
+        }),
         allowedHosts: Type.Array(Type.String(), {
           default: [],
           description: 'further host names under which the API may be called',
