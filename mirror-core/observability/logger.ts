@@ -94,7 +94,7 @@ function wordsStream(target: TextTarget, useColor: boolean): DestinationStream {
 /** A logger whose level can be changed while it runs, children included. */
 export interface ProcessLogger {
   readonly logger: Logger;
-  setLevel(level: LogLevel): void;
+  readonly setLevel: (level: LogLevel) => void;
 }
 
 /** Builds the process's logger. Parts get `logger.child({ component })`. */
