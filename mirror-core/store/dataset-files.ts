@@ -1,0 +1,77 @@
+/** The two LevelDBs of one dataset, and what may have to happen to them as files. */
+import { join } from 'node:path';
+import { MirrorError } from '../contracts/errors.ts';
+import type { DatasetId } from '../contracts/identifiers.ts';
+import { openBodies, openIndex, type LevelDatabase } from './level-database.ts';
+import { isLocked, storeError } from './level-errors.ts';
+
+export class DatasetFiles {
+  readonly id: DatasetId;
+  readonly directory: string;
+  #bodies: LevelDatabase;
+  #index: LevelDatabase;
+  #reopening: Promise<void> | undefined;
+
+  private constructor(id: DatasetId, directory: string, bodies: LevelDatabase, index: LevelDatabase) {
+    this.id = id;
+    this.directory = directory;
+    this.#bodies = bodies;
+    this.#index = index;
+  }
+
+  /** @throws MirrorError STORE_CORRUPT, STORE_IO, NO_SPACE, DATA_LOCKED */
+  static async open(id: DatasetId, directory: string): Promise<DatasetFiles> {
+    const [bodies, index] = await openBoth(id, directory);
+    return new DatasetFiles(id, directory, bodies, index);
+  }
+
+  get bodies(): LevelDatabase {
+    return this.#bodies;
+  }
+
+  get index(): LevelDatabase {
+    return this.#index;
+  }
+
+  /** Resolves when the databases may be read; `undefined`, and so free of cost, except while they are being opened again. */
+  get settled(): Promise<void> | undefined {
+    return this.#reopening;
+  }
+
+  /**
+   * Closes and opens both databases. Needed after a failed write: LevelDB's log then ends in half a record, and only recovery
+   * at opening makes it writable again.
+   */
+  async reopen(): Promise<void> {
+    const reopening = (async (): Promise<void> => {
+      await this.close();
+      [this.#bodies, this.#index] = await openBoth(this.id, this.directory);
+    })();
+    // Readers only wait for the end of it; the failure is reported to the caller below.
+    this.#reopening = reopening.catch(() => undefined);
+    try {
+      await reopening;
+    } finally {
+      this.#reopening = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#bodies.close(), this.#index.close()]);
+  }
+}
+
+async function openBoth(id: DatasetId, directory: string): Promise<[LevelDatabase, LevelDatabase]> {
+  const results = await Promise.allSettled([openBodies(join(directory, 'bodies')), openIndex(join(directory, 'index'))]);
+  const [bodies, index] = results;
+  if (bodies.status === 'fulfilled' && index.status === 'fulfilled') return [bodies.value, index.value];
+  const failures: unknown[] = [];
+  for (const result of results) {
+    if (result.status === 'fulfilled') await result.value.close();
+    else failures.push(result.reason);
+  }
+  if (failures.some(isLocked)) {
+    throw new MirrorError('DATA_LOCKED', `${id} is open in another process: stop that one first`, { cause: failures[0] });
+  }
+  throw storeError(failures[0], id);
+}
