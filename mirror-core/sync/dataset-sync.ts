@@ -11,18 +11,18 @@ import type { DatasetWriter } from '../contracts/store-port.ts';
 import type { SyncState } from '../contracts/sync-state.ts';
 import type { Capabilities, UpstreamPort } from '../contracts/upstream-port.ts';
 import { parseUpstreamTime, timeToMs } from '../contracts/upstream-time.ts';
-import type { BadLine } from '../pipeline/read-records.ts';
+import { isAborted } from './abort.ts';
 import { applyBatches, dueAt, firstHour } from './batches.ts';
 import { decodeBatch, decodeLoad, decodeSnapshot, decodeSweep, type SnapshotCheckpoint } from './checkpoints.ts';
-import { closeGaps, openGap, readGaps, type LostStretch } from './gaps.ts';
+import { openGap, readGaps, type LostStretch } from './gaps.ts';
 import { ProgressMeter, type ProgressFigures } from './progress.ts';
+import { quarantineLine } from './quarantine.ts';
 import type { RealtimeService } from './realtime/realtime-service.ts';
 import { answerToFailure } from './recovery.ts';
-import { settleDoubts } from './settle.ts';
 import { loadSnapshot, readPlan } from './snapshot/load.ts';
-import { reconcile } from './snapshot/reconcile.ts';
 import { isNewState, next, type SyncInput } from './state-machine.ts';
 import { sweepDeletes } from './sweep.ts';
+import { Upkeep } from './upkeep.ts';
 import { Wake } from './wake.ts';
 
 /** A dataset that lags no more than this behind upstream is called live. */
@@ -40,6 +40,7 @@ export interface DatasetSettings {
 export interface DatasetSyncOptions {
   readonly store: DatasetWriter;
   readonly upstream: UpstreamPort;
+  readonly capabilities: (signal: AbortSignal) => Promise<Capabilities>;
   readonly realtime: RealtimeService;
   /** Few loads at a time: two of them already fill the disk's bandwidth. */
   readonly loads: PQueue;
@@ -48,7 +49,6 @@ export interface DatasetSyncOptions {
   readonly settings: () => DatasetSettings;
   readonly logger: Logger;
   readonly now: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly random: () => number;
   readonly ensureSpace: (bytes: number) => Promise<void>;
   readonly spendLookup: () => boolean;
@@ -61,6 +61,7 @@ export class DatasetSync {
   readonly id: DatasetId;
   readonly store: DatasetWriter;
   readonly #options: DatasetSyncOptions;
+  readonly #upkeep: Upkeep;
   readonly #wake = new Wake();
   #state: SyncState = { kind: 'idle' };
   #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
@@ -69,7 +70,7 @@ export class DatasetSync {
   #forceCheck = false;
   #failures = 0;
   #batchesUntilMs: number | undefined;
-  #streamFailure: unknown;
+  #streamFailure: Error | undefined;
   #newerVersion: string | undefined;
   #isForced = false;
   #snapshot: SnapshotCheckpoint | undefined;
@@ -78,6 +79,7 @@ export class DatasetSync {
     this.id = options.store.id;
     this.store = options.store;
     this.#options = options;
+    this.#upkeep = new Upkeep(options);
   }
 
   get state(): SyncState {
@@ -136,7 +138,7 @@ export class DatasetSync {
 
   /** The stream could not write to this dataset and let it go. */
   streamFailed(error: unknown): void {
-    this.#streamFailure = error;
+    this.#streamFailure = error instanceof Error ? error : new MirrorError('INTERNAL', String(error));
     this.#wake.now();
   }
 
@@ -149,17 +151,6 @@ export class DatasetSync {
       `Events between ${gap.from} and ${gap.until} could not be had (${gap.cause}): ${gap.healing}.`,
     );
     this.#wake.now();
-  }
-
-  badLine(source: string, bad: BadLine): void {
-    this.store.putQuarantine({
-      source: bad.member === '' ? source : `${source}:${bad.member}`,
-      line: bad.line,
-      reason: bad.reason,
-      bytes: bad.bytes,
-      sha256: bad.sha256,
-      excerpt: bad.excerpt,
-    });
   }
 
   /** Updates the lag shown, from what the stream knows. */
@@ -193,7 +184,7 @@ export class DatasetSync {
         this.#streamFailure = undefined;
         await this.#live(signal);
       } catch (error) {
-        if (signal.aborted) return;
+        if (isAborted(signal)) return;
         await this.#options.realtime.detach(this.id);
         const answer = answerToFailure(error, this.#failures, this.#options.now(), this.#options.random());
         this.#failures += 1;
@@ -209,9 +200,9 @@ export class DatasetSync {
 
   /** Runs until aborted or until something fails. */
   async #live(signal: AbortSignal): Promise<never> {
-    const { upstream, realtime, settings } = this.#options;
+    const { realtime, settings } = this.#options;
     this.#move({ type: 'plan' });
-    const capabilities = await upstream.capabilities({ signal });
+    const capabilities = await this.#options.capabilities(signal);
     if (capabilities.realtime) await realtime.attach([this.store]);
 
     let snapshot = await this.#bootstrap(capabilities, signal);
@@ -222,7 +213,7 @@ export class DatasetSync {
 
       // Something newer is wanted: by command, by schedule, because of a gap, or because of age.
       signal.throwIfAborted();
-      if (this.#streamFailure !== undefined) throw this.#streamFailure;
+      this.#throwStreamFailure();
       this.#isForced = this.#forceCheck;
       this.#forceCheck = false;
       const found = await this.#newerSnapshot(snapshot, settings().snapshotCheckMs, signal);
@@ -258,7 +249,7 @@ export class DatasetSync {
             now,
             ensureSpace: this.#options.ensureSpace,
             onStep: (step, doneBytes, totalBytes, records) => this.#report(step, doneBytes, totalBytes, records),
-            onBadLine: (source, bad) => this.badLine(source, bad),
+            onBadLine: (source, bad) => quarantineLine(store, source, bad),
             onComplete: (snapshot) => {
               // The gaps are remembered, because they may be closed only after the stretch since this generation was read as well.
               const patch = { healing: [...openBefore], batch: null };
@@ -292,7 +283,7 @@ export class DatasetSync {
     try {
       const plan = await readPlan({
         upstream: this.#options.upstream,
-        capabilities: await this.#options.upstream.capabilities({ signal }),
+        capabilities: await this.#options.capabilities(signal),
         store: this.store,
         signal,
       });
@@ -328,25 +319,30 @@ export class DatasetSync {
     }
     while (realtime.freshness(this.id)?.isCatchingUp === true) {
       await this.#wake.wait(settings().silenceMs, signal);
-      if (this.#streamFailure !== undefined) return;
+      this.#throwStreamFailure();
       this.#move(this.#streamInput());
     }
-    if (this.#streamFailure !== undefined) return;
-    await this.#reconcileOnce(snapshot, !(await this.#hasUnhealedGap()), signal);
-    await this.#closeHealedGaps(snapshot);
+    this.#throwStreamFailure();
+    await this.#upkeep.reconcileOnce(snapshot, !(await this.#upkeep.hasUnhealedGap()), signal);
+    await this.#upkeep.closeHealedGaps(snapshot);
     this.#move(this.#streamInput());
 
     const completedMs = Date.parse(snapshot.completedAt);
     for (;;) {
-      if (this.#forceCheck || this.#streamFailure !== undefined) return;
+      this.#throwStreamFailure();
+      if (this.#forceCheck) return;
       const isOld = now() - completedMs > RESEED_AFTER_MS;
       await this.#wake.wait(settings().snapshotCheckMs, signal);
       this.#move(this.#streamInput());
       const hasGap = (await readGaps(this.store)).some((gap) => gap.closedAt === null);
-      await this.#settle(signal);
-      await this.#closeHealedGaps(snapshot);
+      await this.#upkeep.settle(signal);
+      await this.#upkeep.closeHealedGaps(snapshot);
       if (hasGap || isOld) return;
     }
+  }
+
+  #throwStreamFailure(): void {
+    if (this.#streamFailure !== undefined) throw this.#streamFailure;
   }
 
   /** Batches, or snapshots alone. Returns when a newer snapshot should be looked for. */
@@ -371,7 +367,7 @@ export class DatasetSync {
             isWhole = false;
             await this.lost(lost);
           },
-          onBadLine: (source, bad) => this.badLine(source, bad),
+          onBadLine: (source, bad) => quarantineLine(this.store, source, bad),
           onHour: (doneUntilMs) => this.#move({ type: 'catch-up', source: 'batch', lagMs: Math.max(0, now() - doneUntilMs) }),
         },
         firstHour(exportedAfter),
@@ -380,87 +376,10 @@ export class DatasetSync {
       untilMs = Math.min(untilMs, dueAt(nextHourMs));
       isCurrent = isWhole;
     }
-    await this.#reconcileOnce(snapshot, isCurrent, signal);
-    await this.#closeHealedGaps(snapshot);
+    await this.#upkeep.reconcileOnce(snapshot, isCurrent, signal);
+    await this.#upkeep.closeHealedGaps(snapshot);
     this.#move({ type: 'wait', for: 'schedule', until: new Date(untilMs).toISOString(), reason: null });
     if (!this.#forceCheck) await this.#wake.wait(Math.max(0, untilMs - now()), signal);
-  }
-
-  async #reconcileOnce(snapshot: SnapshotCheckpoint, wasKeptCurrent: boolean, signal: AbortSignal): Promise<void> {
-    const current = decodeSnapshot(await this.store.checkpoint('snapshot')) ?? snapshot;
-    const exportedAfter = snapshot.exportedAfter === null ? undefined : parseUpstreamTime(snapshot.exportedAfter);
-    if (!current.isReconciled && exportedAfter !== undefined) {
-      const result = await reconcile({
-        store: this.store,
-        generation: snapshot.generation,
-        exportedAfter,
-        records: snapshot.records,
-        previousRecords: snapshot.previousRecords,
-        wasKeptCurrent,
-        signal,
-        nowMs: this.#options.now(),
-      });
-      await this.store.commit({ snapshot: { ...current, isReconciled: true } });
-      if (result.guard !== null && result.doubtful > 0) {
-        this.#options.onNotice(
-          'reconcile.guarded',
-          this.id,
-          `Nothing was removed by absence alone, because ${result.guard}. ${result.doubtful} titles are to be looked up.`,
-        );
-      }
-      if (result.removed > 0)
-        this.#options.onNotice(
-          'reconcile.removed',
-          this.id,
-          `${result.removed} titles are gone from the new snapshot and were removed.`,
-        );
-    }
-    await this.#settle(signal);
-  }
-
-  async #settle(signal: AbortSignal): Promise<void> {
-    const { upstream, codec, spendLookup } = this.#options;
-    if (this.store.stats().doubtful === 0) return;
-    const capabilities = await upstream.capabilities({ signal });
-    if (!capabilities.onDemand) return;
-    const result = await settleDoubts({ upstream, store: this.store, codec, signal, spend: spendLookup });
-    if (result.confirmed + result.removed > 0) {
-      this.#options.onNotice(
-        'doubts.settled',
-        this.id,
-        `${result.confirmed} doubtful titles are up to date now, ${result.removed} were removed, ${result.left} are left.`,
-      );
-    }
-  }
-
-  /** Gaps older than the generation are proven closed once it is reconciled, nothing is in doubt, and the stretch since was read whole. */
-  async #closeHealedGaps(snapshot: SnapshotCheckpoint): Promise<void> {
-    const healing = await this.store.checkpoint('healing');
-    if (!Array.isArray(healing) || healing.length === 0) return;
-    const current = decodeSnapshot(await this.store.checkpoint('snapshot')) ?? snapshot;
-    if (!current.isReconciled || (await this.#absenceDoubts()) > 0) return;
-    const ids = new Set(healing.filter((id): id is string => typeof id === 'string'));
-    const closed = await closeGaps(this.store, ids, this.#options.now());
-    await this.store.commit({ healing: null });
-    if (closed > 0)
-      this.#options.onNotice(
-        'gap.closed',
-        this.id,
-        `${closed} gaps are healed by the snapshot of ${snapshot.modified ?? snapshot.completedAt}.`,
-      );
-  }
-
-  /** Whether a stretch since the generation was lost, which it therefore cannot heal. */
-  async #hasUnhealedGap(): Promise<boolean> {
-    const healing = await this.store.checkpoint('healing');
-    const healed: readonly unknown[] = Array.isArray(healing) ? healing : [];
-    return (await readGaps(this.store)).some((gap) => gap.closedAt === null && !healed.includes(gap.id));
-  }
-
-  async #absenceDoubts(): Promise<number> {
-    let count = 0;
-    for await (const doubt of this.store.doubts()) if (doubt.reason === 'absent-from-snapshot') count += 1;
-    return count;
   }
 
   /** Upstream time up to which everything is applied, and the lag behind now; `null` where not known. */
@@ -475,10 +394,5 @@ export class DatasetSync {
     const exported = this.#snapshot.exportedAfter === null ? undefined : parseUpstreamTime(this.#snapshot.exportedAfter);
     const asOfMs = Math.max(exported === undefined ? 0 : timeToMs(exported), this.#batchesUntilMs ?? 0);
     return asOfMs === 0 ? { asOfMs: null, lagMs: null } : { asOfMs, lagMs: Math.max(0, nowMs - asOfMs) };
-  }
-
-  /** For a dataset that cannot go on at all: shown, not retried. */
-  fail(error: MirrorError): void {
-    this.#move({ type: 'fail', code: error.code, message: error.message, retryable: error.retryable });
   }
 }

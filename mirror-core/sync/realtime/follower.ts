@@ -20,6 +20,7 @@ import {
 } from '../../contracts/upstream-time.ts';
 import PQueue from 'p-queue';
 import type { Logger } from 'pino';
+import { isAborted } from '../abort.ts';
 import { decodeEvent, type DecodedEvent } from '../decode-event.ts';
 import { advance, earliest, hasReached, planResume, raiseTimes, type PartitionPosition, type Positions } from './positions.ts';
 import type { StreamMember } from './member.ts';
@@ -169,14 +170,14 @@ export class StreamFollower {
       try {
         await this.#connectOnce(signal);
       } catch (error) {
-        if (signal.aborted || isAbortError(error)) break;
+        if (isAborted(signal) || isAbortError(error)) break;
         problem = messageOf(error);
         retryAfterMs = isMirrorError(error) ? (error.retryAfterMs ?? 0) : 0;
         logger.warn({ err: error, event: 'stream.lost', group: this.#options.name }, 'stream connection lost');
       }
       this.#connectedAtMs = undefined;
       await this.#flush();
-      if (signal.aborted) break;
+      if (isAborted(signal)) break;
       failures = this.#newest === before ? failures + 1 : 0;
       // Upstream closes streams whenever it is deployed: the first try comes soon, and never all at the same moment.
       const waitMs = Math.max(retryAfterMs, Math.min(60_000, 500 * 2 ** Math.min(failures, 7)) * (0.5 + random()));
