@@ -1,0 +1,57 @@
+/** Long jobs over HTTP: progress as lines of JSON while they run, the outcome as the last line. */
+import { PassThrough } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { MEDIA_TYPE } from './negotiation.ts';
+import { failureOf } from './failures.ts';
+
+/** Progress lines are at least so far apart. */
+const PROGRESS_INTERVAL_MS = 250;
+
+export interface JobContext<Progress> {
+  /** Aborted when the client goes away or the server stops. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+export interface JobStreamOptions {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly shutdown: AbortSignal;
+  readonly now: () => number;
+}
+
+/**
+ * Runs `job` for the client of `reply`. Lines: `{"progress":…}`, at last `{"result":…}` or `{"error":{status,code,message}}`.
+ * An error before the first progress still becomes a plain error answer, since nothing was sent.
+ */
+export async function streamJob<Progress, Result>(
+  { request, reply, shutdown, now }: JobStreamOptions,
+  job: (context: JobContext<Progress>) => Promise<Result>,
+): Promise<FastifyReply> {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  const signal = AbortSignal.any([gone.signal, shutdown]);
+  const lines = new PassThrough();
+  const started = Promise.withResolvers<undefined>();
+  let lastProgressMs = Number.NEGATIVE_INFINITY;
+  const onProgress = (progress: Progress): void => {
+    // A reader that does not keep up misses progress, never the result.
+    if (now() - lastProgressMs < PROGRESS_INTERVAL_MS || lines.writableNeedDrain || lines.destroyed) return;
+    lastProgressMs = now();
+    lines.write(`${JSON.stringify({ progress })}\n`);
+    started.resolve(undefined);
+  };
+  const running = job({ signal, onProgress }).then(
+    (result) => {
+      lines.end(`${JSON.stringify({ result })}\n`);
+    },
+    (error: unknown) => {
+      if (lastProgressMs === Number.NEGATIVE_INFINITY) throw error;
+      const { status, code, message } = failureOf(error);
+      request.log.warn({ event: 'job.failed', code, err: error }, 'job failed after it began');
+      lines.end(`${JSON.stringify({ error: { status, code, message } })}\n`);
+    },
+  );
+  await Promise.race([started.promise, running]);
+  return reply.header('content-type', MEDIA_TYPE.ndjson).header('cache-control', 'no-store').send(lines);
+}
