@@ -82,7 +82,8 @@ export class QuotaLedger {
       const limit = this.#limit(kind);
       await this.#write(kind, {
         ...row,
-        used: limit === null ? row.used : Math.max(row.used, limit),
+        // A day named by upstream may be before the month's end; only without one the whole month is taken as spent.
+        used: limit === null || untilMs !== undefined ? row.used : Math.max(row.used, limit),
         usedUpUntilMs: untilMs ?? resetMs(row.month),
       });
       this.#options.logger.warn({ event: 'quota.used-up', kind, used: row.used, limit }, 'upstream says the quota is used up');
@@ -119,14 +120,15 @@ export class QuotaLedger {
   exhausted(kind: QuotaKind): MirrorError {
     const row = this.#current(kind);
     const limit = this.#limit(kind);
-    const until = Math.max(resetMs(row.month), row.usedUpUntilMs ?? 0);
-    const resetsOn = new Date(row.usedUpUntilMs !== undefined && limit === null ? row.usedUpUntilMs : until).toISOString();
+    const isSpent = limit !== null && row.used >= limit;
+    const resetsAtMs = isSpent ? resetMs(row.month) : (row.usedUpUntilMs ?? resetMs(row.month));
+    const resetsOn = new Date(resetsAtMs).toISOString();
     return new MirrorError(
       'QUOTA_EXHAUSTED',
       `This month's ${NAMES[kind]} are used up: ${row.used} of ${limit ?? 'an unknown number'} in ${row.month}. The count starts anew on ${resetsOn.slice(0, 10)} (UTC). Wait until then, or raise the quota with the account's owner and in the configuration (upstream.quota.${kind}).`,
       {
         context: { kind, used: row.used, limit, resetsOn },
-        retryAfterMs: Math.max(0, Date.parse(resetsOn) - this.#options.now()),
+        retryAfterMs: Math.max(0, resetsAtMs - this.#options.now()),
       },
     );
   }

@@ -192,9 +192,13 @@ function serverSentEvents(): Decoder {
   let records: Uint8Array[] = [];
   let failure: MirrorError | undefined;
   const parser = createParser({
-    maxBufferSize: MAX_RECORD_BYTES,
+    // Counts characters of unfinished events, field names included; finished records are measured exactly below.
+    maxBufferSize: MAX_RECORD_BYTES + 1024,
     onEvent: (event) => {
-      if (event.data !== '') records.push(encoder.encode(event.data));
+      if (event.data === '' || failure !== undefined) return;
+      const record = encoder.encode(event.data);
+      if (record.length > MAX_RECORD_BYTES) failure = lineTooLong(MAX_RECORD_BYTES);
+      else records.push(record);
     },
     onError: (error) => {
       // Unknown fields are to be ignored by the format's own rules.
