@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tar from 'tar-stream';
 import { messageOf, MirrorError } from '../contracts/errors.ts';
-import { inflate, TrailingBytesError } from './inflate.ts';
+import { gunzip, isGzip, TrailingBytesError } from './gzip.ts';
 
 export type ArchiveFormat = 'tar.gz' | 'tar' | 'ndjson.gz' | 'ndjson';
 
@@ -35,16 +35,14 @@ export async function unpack(
   chunkBytes: number,
   sink: UnpackSink,
 ): Promise<UnpackResult> {
-  const trailing = { isSeen: false };
   const input = await peek(source, 2);
-  const isGzip = input.head[0] === 0x1f && input.head[1] === 0x8b;
-  const onTrailingBytes = (): void => void (trailing.isSeen = true);
-  const content = await peek(isGzip ? inflate(input.all, { chunkBytes, onTrailingBytes }) : input.all, BLOCK_BYTES);
+  const isPacked = isGzip(input.head);
+  const content = await peek(isPacked ? gunzip(input.all, chunkBytes) : input.all, BLOCK_BYTES);
   if (isTarHeader(content.head)) {
     const tail = await untar(content.all, sink);
     return {
-      format: isGzip ? 'tar.gz' : 'tar',
-      hasTrailingGarbage: trailing.isSeen || tail.hasTrailingGarbage,
+      format: isPacked ? 'tar.gz' : 'tar',
+      hasTrailingGarbage: tail.hasTrailingGarbage,
       skippedEntries: tail.skipped,
     };
   }
@@ -54,7 +52,7 @@ export async function unpack(
   sink.beginMember(name, 0);
   for await (const chunk of content.all) await sink.write(chunk);
   sink.endMember();
-  return { format: isGzip ? 'ndjson.gz' : 'ndjson', hasTrailingGarbage: trailing.isSeen, skippedEntries: 0 };
+  return { format: isPacked ? 'ndjson.gz' : 'ndjson', hasTrailingGarbage: false, skippedEntries: 0 };
 }
 
 interface Peeked {
