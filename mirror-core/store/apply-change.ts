@@ -125,7 +125,7 @@ function storeRecord(
   staging.setEntry(title, { kind: 'live', entry, cut: 0, licenseSet, links: linksOf(keys) });
   staging.addChange({ ...rowOf(keys), seq, type: 'update', source: change.source });
   if (!isFullyVisible(visibility)) scheduleHiding(seq, title, versionId, context);
-  if (previous !== undefined) clearDoubts(title, context);
+  clearDoubts(title, context);
   if (isOlder) raiseDoubt(title, 'moved-away', context);
   for (const rival of rivals) {
     if (!isNewer(rival.entry, entry)) suspect(rival, context);

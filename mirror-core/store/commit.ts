@@ -8,8 +8,11 @@ import { del, put, type LevelDatabase, type PutOperation, type WriteOperation } 
 import type { LicenseTable } from './license-table.ts';
 import type { DoubtChange, Staging } from './staging.ts';
 
-/** One LevelDB batch is one log record that is built in memory. */
-const MAX_BATCH_BYTES = 16 * 1024 * 1024;
+/**
+ * One LevelDB batch is one log record that is built in memory, in a buffer that grows by doubling. Measured with 12 KB records: 8 MiB
+ * is as fast as 16 and takes 70 MB less at the peak; 4 MiB costs a third of the speed in syncs.
+ */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 
 /** Writes the staged bodies, synced, in batches of limited size. */
 export async function writeBodies(bodies: LevelDatabase, operations: readonly PutOperation[]): Promise<void> {

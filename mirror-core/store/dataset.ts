@@ -27,7 +27,7 @@ import { encodeMeta, statsOf, type DatasetMeta } from './dataset-meta.ts';
 import { eraseDue } from './erase.ts';
 import { META_KEY } from './index-keys.ts';
 import { put, type WriteOperation } from './level-database.ts';
-import { withStoreErrors } from './level-errors.ts';
+import { eachWithStoreErrors, withStoreErrors } from './level-errors.ts';
 import { LicenseTable } from './license-table.ts';
 import { loadRows } from './load-rows.ts';
 import { recoverDataset } from './recover.ts';
@@ -63,10 +63,10 @@ export class Dataset implements DatasetWriter {
   /** Erasing is a write in several steps, with compactions between them that need not hold up the others. */
   readonly #erasures = new PQueue({ concurrency: 1 });
   #meta: DatasetMeta;
-  #licenses: LicenseTable;
+  readonly #licenses: LicenseTable;
   #staging = new Staging();
   /** The last write, when it failed: whether it got in is known only after opening the files again. */
-  #failed: { readonly commits: number; readonly staging: Staging } | undefined;
+  #failed: { readonly commits: number; readonly staging: Staging | undefined } | undefined;
 
   private constructor(options: DatasetOptions, files: DatasetFiles, meta: DatasetMeta) {
     const parts = parseDatasetId(options.id);
@@ -98,7 +98,7 @@ export class Dataset implements DatasetWriter {
   }
 
   get stagedBytes(): number {
-    return this.#staging.bodyBytes + (this.#failed?.staging.bodyBytes ?? 0);
+    return this.#staging.bodyBytes + (this.#failed?.staging?.bodyBytes ?? 0);
   }
 
   get generation(): number {
@@ -154,8 +154,8 @@ export class Dataset implements DatasetWriter {
     this.#meta = next;
   }
 
-  /** Runs a write; when it fails, what was staged for it is kept and the files are opened again before the next write. */
-  async #guarded<T>(staging: Staging, write: () => Promise<T>): Promise<T> {
+  /** Runs a write; when it fails, `staging`, which it was about, is kept and the files are opened again before the next write. */
+  async #guarded<T>(staging: Staging | undefined, write: () => Promise<T>): Promise<T> {
     const commits = this.#meta.commits + 1;
     try {
       return await write();
@@ -174,8 +174,7 @@ export class Dataset implements DatasetWriter {
     if (failed === undefined) return;
     await this.#files.reopen();
     this.#meta = await recoverDataset(this.#files, this.#options.logger);
-    this.#licenses = new LicenseTable(this.#licenses.sets);
-    if (this.#meta.commits !== failed.commits) {
+    if (failed.staging !== undefined && this.#meta.commits !== failed.commits) {
       failed.staging.absorb(this.#staging);
       this.#staging = failed.staging;
     }
@@ -195,7 +194,7 @@ export class Dataset implements DatasetWriter {
   async beginGeneration(): Promise<number> {
     return this.#exclusively(async () => {
       const generation = this.#meta.generation + 1;
-      await this.#guarded(new Staging(), () => this.#writeIndex([], { ...this.#meta, generation }));
+      await this.#guarded(undefined, () => this.#writeIndex([], { ...this.#meta, generation }));
       return generation;
     });
   }
@@ -225,7 +224,7 @@ export class Dataset implements DatasetWriter {
       nowMs: now(),
       exclusively: (work) =>
         this.#exclusively(() =>
-          this.#guarded(new Staging(), () =>
+          this.#guarded(undefined, () =>
             work({
               meta: this.#meta,
               isStaged: (title) => this.#staging.entries.has(title),
@@ -278,19 +277,19 @@ export class Dataset implements DatasetWriter {
   }
 
   manifest(options?: { readonly tombstones?: boolean }): AsyncIterable<ManifestRow> {
-    return this.#reads.manifest(options);
+    return eachWithStoreErrors(this.id, this.#reads.manifest(options));
   }
 
   absentees(generation: number, before: UpstreamTime): AsyncIterable<{ readonly title: TitleKey; readonly entry: LiveEntry }> {
-    return this.#reads.absentees(generation, before);
+    return eachWithStoreErrors(this.id, this.#reads.absentees(generation, before));
   }
 
   doubts(): AsyncIterable<Doubt> {
-    return this.#reads.doubts();
+    return eachWithStoreErrors(this.id, this.#reads.doubts());
   }
 
   changes(fromSeq: number): AsyncIterable<ChangeRow> {
-    return this.#reads.changes(fromSeq);
+    return eachWithStoreErrors(this.id, this.#reads.changes(fromSeq));
   }
 
   quarantine(limit: number = DEFAULT_QUARANTINE_ROWS): Promise<readonly QuarantineRow[]> {

@@ -3,6 +3,7 @@ import { isMirrorError, messageOf, MirrorError, type ErrorCode } from '../contra
 
 /** LevelDB passes on the system's own words, not its error numbers. */
 const NO_SPACE_WORDS = /no space left on device|not enough space|disk quota exceeded|file too large|ENOSPC|EDQUOT|EFBIG/i;
+const UNWRITABLE_WORDS = /permission denied|read-only file system|access is denied/i;
 const CORRUPTION_WORDS = /corruption|checksum mismatch|does not exist \(create_if_missing/i;
 
 /** `code` of an abstract-level or Node error, along its chain of causes. */
@@ -33,7 +34,8 @@ export function isOutOfSpace(error: unknown): boolean {
 }
 
 export function isUnwritable(error: unknown): boolean {
-  return codesOf(error).some((code) => ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(code));
+  const hasCode = codesOf(error).some((code) => ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR'].includes(code));
+  return hasCode || UNWRITABLE_WORDS.test(textsOf(error));
 }
 
 function isDamage(error: unknown): boolean {
@@ -63,6 +65,15 @@ export function storeError(error: unknown, subject: string): MirrorError {
     cause: error,
     context: { subject },
   });
+}
+
+/** Passes on `items`, turning what their source throws by `storeError`. */
+export async function* eachWithStoreErrors<T>(subject: string, items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw storeError(error, subject);
+  }
 }
 
 /** Runs `work`, turning what it throws by `storeError`; an AbortError passes unchanged. */
