@@ -127,6 +127,17 @@ describe('the quota ledger', () => {
     expect(client.quota()).toContainEqual({ kind: 'onDemand', used: 9, limit: 9, month: '2026-03' });
   });
 
+  it('recovers from a counter that upstream had not reset yet when the month began', async () => {
+    const { client, upstream, clock } = await setUp();
+    upstream.on('POST', '/v1/get-user', (_, response) => sendJson(response, 200, { ...free, snapshot_requests_count: 30 }));
+    clock.nowMs = Date.parse('2026-04-01T00:00:01Z');
+    await client.capabilities();
+    expect(client.canSpend('snapshot')).toBe(false);
+    upstream.on('POST', '/v1/get-user', (_, response) => sendJson(response, 200, { ...free, snapshot_requests_count: 0 }));
+    await client.capabilities({ refresh: true });
+    expect(client.quota()).toContainEqual({ kind: 'snapshot', used: 0, limit: 30, month: '2026-04' });
+  });
+
   it('survives a restart, starts anew with the month, and not with a clock that goes back', async () => {
     const { client, upstream, again, clock } = await setUp({ quota: { onDemand: 2, snapshot: 0, chunk: 0 } });
     upstream.on('POST', '/v2/articles/Earth', article);

@@ -170,6 +170,32 @@ describe('renewing', () => {
     await expect(client.codes()).rejects.toMatchObject({ code: 'UPSTREAM_ERROR' });
   });
 
+  it('does not ask the auth service at every request while it is down', async () => {
+    const { upstream, client, clock } = await setUp();
+    await client.codes();
+    upstream.on('POST', '/v1/token-refresh', (_, response) => sendJson(response, 503, { status: 503, message: 'down' }));
+    clock.nowMs += 20 * HOUR;
+    await client.codes();
+    const tries = upstream.count('POST', '/v1/token-refresh');
+    await client.codes();
+    expect(upstream.count('POST', '/v1/token-refresh')).toBe(tries);
+    clock.nowMs += HOUR;
+    await client.codes();
+    expect(upstream.count('POST', '/v1/token-refresh')).toBe(2 * tries);
+  });
+
+  it('uses the last token to its end when only a new login would help, and then asks for one', async () => {
+    const { upstream, client, clock, again } = await setUp();
+    await client.codes();
+    upstream.on('POST', '/v1/token-refresh', (_, response) => sendJson(response, 401, { status: 401, message: 'revoked' }));
+    const without = again({ username: '', password: '' });
+    clock.nowMs += 20 * HOUR;
+    await without.codes();
+    clock.nowMs += 5 * HOUR;
+    await expect(without.codes()).rejects.toMatchObject({ code: 'AUTH_REQUIRED' });
+    expect(upstream.count('POST', '/v1/token-refresh')).toBe(1);
+  });
+
   it('never logs a secret', async () => {
     const { upstream, client, clock, log } = await setUp();
     await client.capabilities();

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { sendJson } from '../support/scripted-upstream.ts';
+import { inTurn, sendJson } from '../support/scripted-upstream.ts';
 import { cutAfter, PATH, redirectTo, scene, secondOrigin, store, STORED } from './upstream-download-setup.ts';
 
 describe('a redirect to the object store', () => {
@@ -34,6 +34,24 @@ describe('a redirect to the object store', () => {
     expect(await readFile(request.path)).toEqual(file.bytes);
     expect(gets()).toHaveLength(1);
     expect(other.count('GET', STORED)).toBe(2);
+  });
+
+  it('is used again when the store is too busy, and asked for anew when it has expired', async () => {
+    const { client, request, file, upstream, gets, waits } = await scene();
+    const other = await secondOrigin();
+    other.on(
+      'GET',
+      STORED,
+      inTurn(
+        (_, response) => void response.writeHead(503, { 'content-type': 'application/xml' }).end('<Error>SlowDown</Error>'),
+        (_, response) => void response.writeHead(403, { 'content-type': 'application/xml' }).end('<Error>Expired</Error>'),
+        store(file),
+      ),
+    );
+    upstream.on('GET', PATH, redirectTo(`${other.url}${STORED}`));
+    await client.download(request);
+    expect(waits).toHaveLength(1);
+    expect(gets()).toHaveLength(2);
   });
 
   it('is asked for anew when its minute is over', async () => {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MAX_RECORD_BYTES } from '../../mirror-core/contracts/limits.ts';
 import type { StreamRequest } from '../../mirror-core/contracts/upstream-port.ts';
 import { parseUpstreamTime, type UpstreamTime } from '../../mirror-core/contracts/upstream-time.ts';
@@ -165,6 +165,8 @@ describe('a stream', () => {
   });
 
   it('does not take a slow consumer for a silent line, and makes upstream wait for it', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const piece = Buffer.from(`{"text":"${'x'.repeat(64 * 1024)}"}\n`);
     const pieces = 1_000;
     let sent = 0;
@@ -187,8 +189,10 @@ describe('a stream', () => {
     for await (const record of client.stream(request({ silenceMs: 100 }))) {
       received += record.length;
       if (sentDuringPause === 0) {
-        // Longer than the silence allowed: the watchdog must know that it is the consumer who waits.
-        await new Promise((resolve) => setTimeout(resolve, 250));
+        // Far longer than the silence allowed: the watchdog must know that it is the consumer who waits.
+        vi.advanceTimersByTime(3_600_000);
+        // Time for upstream to send all it can; without backpressure that would be everything.
+        for (let turn = 0; turn < 5_000; turn += 1) await new Promise(setImmediate);
         sentDuringPause = sent;
       }
     }

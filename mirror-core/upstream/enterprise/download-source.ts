@@ -80,7 +80,8 @@ export class DownloadSource {
     const remembered = this.#location;
     if (remembered !== undefined && this.#parts.now() - remembered.atMs < LOCATION_LIFE_MS) {
       const again = await this.#follow(remembered.url, headers, signal);
-      if (again.status === 200 || again.status === 206) return again;
+      // 403: it has expired after all. Every other answer is the store's word on the file.
+      if (again.status !== 403) return await this.#judgeStore(again);
       await again.discard();
     }
     this.#location = undefined;
@@ -123,7 +124,6 @@ export class DownloadSource {
   /** The object store's refusals: it says 403 or 404 for a file that has gone since HEAD (contract §7.3). */
   async #judgeStore(response: HttpResponse): Promise<HttpResponse> {
     if (isFileAnswer(response)) return await this.#withoutWebPage(response);
-    this.#location = undefined;
     if (response.status === 403 || response.status === 404) {
       await response.discard();
       throw new MirrorError(

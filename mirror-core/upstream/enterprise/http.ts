@@ -186,6 +186,12 @@ export function networkError(error: unknown, url: URL, signal: AbortSignal): Err
       { cause: error, retryable: false, context: { url: where, reason: code } },
     );
   }
+  if (code.startsWith('HPE_')) {
+    // Without the cause: the parser keeps the bytes it stumbled over, and those can hold tokens.
+    return new MirrorError('UPSTREAM_PROTOCOL', `${where} does not speak HTTP (${code}). Check the address and the port.`, {
+      context: { url: where, reason: code },
+    });
+  }
   // A proxy that refuses the tunnel shows up as an abort nobody asked for.
   const reason = REASONS[code] ?? (isAbortError(error) ? `the proxy refused (${messageOf(error)})` : messageOf(error));
   return new MirrorError(

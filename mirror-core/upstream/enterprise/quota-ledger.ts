@@ -20,7 +20,12 @@ const NAMES: Readonly<Record<QuotaKind, string>> = {
 const RowSchema = Type.Object({
   /** `YYYY-MM`. */
   month: Type.String({ pattern: '^\\d{4}-\\d{2}$' }),
+  /** Requests this mirror sent. */
   used: Type.Integer({ minimum: 0 }),
+  /** Requests upstream counts beyond ours: other programs under the same account. */
+  others: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** What upstream's counter showed last. */
+  reported: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Upstream itself said that nothing is left until then. */
   usedUpUntilMs: Type.Optional(Type.Number()),
 });
@@ -67,11 +72,15 @@ export class QuotaLedger {
     for (const [kind, limit] of limits) this.#learned.set(kind, limit);
   }
 
-  /** Upstream's own count; the larger one stands, since other programs may use the same account. */
+  /** Compares with upstream's own count; the larger one stands, since other programs may use the same account. */
   reconcile(kind: QuotaKind, used: number): Promise<void> {
     return this.#inTurn(async () => {
       const row = this.#current(kind);
-      if (used > row.used) await this.#write(kind, { ...row, used });
+      // A counter that falls has been reset. That happens some time into the new month (contract §13: a scheduled job), and what was
+      // read before it belongs to the old one.
+      const wasReset = row.reported !== undefined && used < row.reported;
+      const others = Math.max(wasReset ? 0 : (row.others ?? 0), used - row.used);
+      if (others !== (row.others ?? 0) || used !== row.reported) await this.#write(kind, { ...row, others, reported: used });
     });
   }
 
@@ -83,10 +92,10 @@ export class QuotaLedger {
       await this.#write(kind, {
         ...row,
         // A day named by upstream may be before the month's end; only without one the whole month is taken as spent.
-        used: limit === null || untilMs !== undefined ? row.used : Math.max(row.used, limit),
+        others: limit === null || untilMs !== undefined ? (row.others ?? 0) : Math.max(row.others ?? 0, limit - row.used),
         usedUpUntilMs: untilMs ?? resetMs(row.month),
       });
-      this.#options.logger.warn({ event: 'quota.used-up', kind, used: row.used, limit }, 'upstream says the quota is used up');
+      this.#options.logger.warn({ event: 'quota.used-up', kind, used: spent(row), limit }, 'upstream says the quota is used up');
     });
   }
 
@@ -106,13 +115,13 @@ export class QuotaLedger {
     const row = this.#current(kind);
     if (row.usedUpUntilMs !== undefined && this.#options.now() < row.usedUpUntilMs) return false;
     const limit = this.#limit(kind);
-    return limit === null || row.used < limit;
+    return limit === null || spent(row) < limit;
   }
 
   uses(): readonly QuotaUse[] {
     return QUOTA_KINDS.map((kind) => {
       const row = this.#current(kind);
-      return { kind, used: row.used, limit: this.#limit(kind), month: row.month };
+      return { kind, used: spent(row), limit: this.#limit(kind), month: row.month };
     });
   }
 
@@ -120,14 +129,14 @@ export class QuotaLedger {
   exhausted(kind: QuotaKind): MirrorError {
     const row = this.#current(kind);
     const limit = this.#limit(kind);
-    const isSpent = limit !== null && row.used >= limit;
+    const isSpent = limit !== null && spent(row) >= limit;
     const resetsAtMs = isSpent ? resetMs(row.month) : (row.usedUpUntilMs ?? resetMs(row.month));
     const resetsOn = new Date(resetsAtMs).toISOString();
     return new MirrorError(
       'QUOTA_EXHAUSTED',
-      `This month's ${NAMES[kind]} are used up: ${row.used} of ${limit ?? 'an unknown number'} in ${row.month}. The count starts anew on ${resetsOn.slice(0, 10)} (UTC). Wait until then, or raise the quota with the account's owner and in the configuration (upstream.quota.${kind}).`,
+      `This month's ${NAMES[kind]} are used up: ${spent(row)} of ${limit ?? 'an unknown number'} in ${row.month}. The count starts anew on ${resetsOn.slice(0, 10)} (UTC). Wait until then, or raise the quota with the account's owner and in the configuration (upstream.quota.${kind}).`,
       {
-        context: { kind, used: row.used, limit, resetsOn },
+        context: { kind, used: spent(row), limit, resetsOn },
         retryAfterMs: Math.max(0, resetsAtMs - this.#options.now()),
       },
     );
@@ -159,6 +168,11 @@ export class QuotaLedger {
     this.#tail = turn.catch(() => undefined);
     return turn;
   }
+}
+
+/** The larger of our count and upstream's, brought up to now. */
+function spent(row: Row): number {
+  return row.used + (row.others ?? 0);
 }
 
 function keyOf(username: string, kind: QuotaKind): string {

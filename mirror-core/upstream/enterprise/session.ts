@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import { Type, type TSchema, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { MirrorError, isAbortError, isMirrorError, messageOf } from '../../contracts/errors.ts';
+import { MirrorError, isAbortError, messageOf } from '../../contracts/errors.ts';
 import { raceAbort, throwIfAborted } from './abort.ts';
 import { isHtml, parseRetryAfterMs, readBody, statusError, webPageError } from './responses.ts';
 import { joinUrl, shownUrl, type HttpClient, type HttpResponse } from './http.ts';
@@ -17,6 +17,8 @@ const RENEW_AFTER = 0.8;
 const DEFAULT_LIFETIME_SECONDS = 86_400;
 /** A refused password is not tried again for so long: repeating it can lock the account. */
 const REFUSAL_HOLD_MS = 5 * 60_000;
+/** While the old token lives, a renewal that failed is not tried again for so long. */
+const RENEWAL_HOLD_MS = 5 * 60_000;
 const TOKEN_BODY_BYTES = 256 * 1024;
 
 const GrantSchema = Type.Object({
@@ -50,6 +52,7 @@ export class Session {
   #tokens: Tokens | undefined;
   #loading: Promise<void> | undefined;
   #renewing: Promise<Tokens> | undefined;
+  #renewalHeldUntilMs = 0;
   #refusal: { readonly error: MirrorError; readonly atMs: number } | undefined;
 
   constructor(options: SessionOptions) {
@@ -76,13 +79,19 @@ export class Session {
     await this.#load();
     const tokens = this.#tokens;
     const nowMs = this.#options.now();
-    if (tokens !== undefined && nowMs < renewAtMs(tokens)) return tokens.accessToken;
+    if (
+      tokens !== undefined &&
+      nowMs < tokens.accessExpiresAtMs &&
+      nowMs < Math.max(renewAtMs(tokens), this.#renewalHeldUntilMs)
+    ) {
+      return tokens.accessToken;
+    }
     try {
       return (await this.#renew(signal)).accessToken;
     } catch (error) {
-      // Renewal is early on purpose: while the old token lives, trouble at the auth service is no trouble of ours.
+      // Renewal is early on purpose: while the old token lives, trouble with the next one is no trouble yet.
       if (tokens === undefined || nowMs >= tokens.accessExpiresAtMs || isAbortError(error)) throw error;
-      if (isMirrorError(error) && !error.retryable) throw error;
+      this.#renewalHeldUntilMs = nowMs + RENEWAL_HOLD_MS;
       this.#options.logger.warn(
         { event: 'auth.renewal-failed', reason: messageOf(error) },
         'could not renew the access token; the old one is still good',
@@ -102,14 +111,16 @@ export class Session {
   async login(username: string, password: string, signal?: AbortSignal): Promise<void> {
     await this.#load();
     const credentials = { username: username.trim().toLowerCase(), password };
+    await this.#settled();
     this.#refusal = undefined;
-    await raceAbort(this.#login(credentials), signal);
+    await raceAbort(this.#inFlight(this.#login(credentials)), signal);
     this.#credentials = credentials;
   }
 
   /** Revokes the refresh token, forgets the credentials and deletes the token file; local traces go even when upstream is away. */
   async logout(): Promise<void> {
     await this.#load();
+    await this.#settled();
     const tokens = this.#tokens;
     this.#tokens = undefined;
     this.#credentials = undefined;
@@ -140,10 +151,21 @@ export class Session {
   }
 
   #renew(signal: AbortSignal | undefined): Promise<Tokens> {
-    this.#renewing ??= this.#refreshOrLogin().finally(() => {
-      this.#renewing = undefined;
+    return raceAbort(this.#renewing ?? this.#inFlight(this.#refreshOrLogin()), signal);
+  }
+
+  /** Makes `work` the one renewal that everybody waits for. */
+  #inFlight(work: Promise<Tokens>): Promise<Tokens> {
+    const renewing = work.finally(() => {
+      if (this.#renewing === renewing) this.#renewing = undefined;
     });
-    return raceAbort(this.#renewing, signal);
+    this.#renewing = renewing;
+    return renewing;
+  }
+
+  /** Waits for a renewal under way, so that its tokens do not overwrite what comes next. Its outcome belongs to those who asked for it. */
+  async #settled(): Promise<void> {
+    await Promise.allSettled(this.#renewing === undefined ? [] : [this.#renewing]);
   }
 
   async #refreshOrLogin(): Promise<Tokens> {
@@ -173,7 +195,7 @@ export class Session {
       // 429 means the 90 renewals are spent, unless it says when to come back.
       const isSpent =
         response.status === 429 && parseRetryAfterMs(response.header('retry-after'), this.#options.now()) === undefined;
-      if (response.status === 401 || response.status === 403 || isSpent) {
+      if (response.status === 401 || isSpent) {
         await response.discard();
         return undefined;
       }
@@ -184,6 +206,7 @@ export class Session {
         { event: 'auth.refresh-refused', refreshCount: spent },
         'the refresh token is no longer accepted',
       );
+      await this.#keep({ ...tokens, refreshToken: null, refreshCount: spent });
       return undefined;
     }
     const renewed = this.#tokensOf(answer, tokens.username, {
