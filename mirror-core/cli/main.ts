@@ -1,0 +1,46 @@
+/** The program behind `wikimirror`: wires the process to the command line. Started by launch.mjs. */
+import { EXIT } from '../contracts/errors.ts';
+import { host } from './host.ts';
+import { runCli } from './program.ts';
+
+/** Signals that arrive together are one: a terminal, npm and the launcher each pass the same Ctrl-C on. */
+const SAME_SIGNAL_MS = 500;
+
+const args = process.argv.slice(2);
+const stopping = new AbortController();
+let firstSignalAt: number | undefined;
+
+function onSignal(): void {
+  const now = performance.now();
+  if (firstSignalAt === undefined) {
+    firstSignalAt = now;
+    stopping.abort();
+  } else if (now - firstSignalAt > SAME_SIGNAL_MS) {
+    process.exit(EXIT.interrupted);
+  }
+}
+
+// A practice upstream with a parent ends when the parent is done with it, not by the Ctrl-C that both receive.
+const onInterrupt = args.includes('--with-parent') ? (): void => undefined : onSignal;
+process.on('SIGINT', onInterrupt);
+process.on('SIGTERM', onSignal);
+process.on('SIGHUP', onSignal);
+
+// `wikimirror manifest … | head`: the reader has enough, which is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
+});
+
+process.exitCode = await runCli(args, {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  signal: stopping.signal,
+  now: Date.now,
+  host,
+});
+// Sockets kept open for reuse and half-read standard input must not hold a finished command; what is printed must still get out.
+process.stdout.write('', () => process.exit());
