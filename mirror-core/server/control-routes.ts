@@ -198,6 +198,7 @@ export function registerControlRoutes(app: App, options: ServerOptions, feed: Ev
         .header('content-type', 'text/event-stream; charset=utf-8')
         .header('cache-control', 'no-store')
         .header('x-accel-buffering', 'no')
+        .header('connection', 'close')
         .send(feed.open(lastEventId(request))),
   );
   registerDatasets(app, options);

@@ -29,12 +29,18 @@ function singleHeader(request: FastifyRequest, name: string): string | undefined
   return typeof value === 'string' ? value : undefined;
 }
 
+/** Every Host header that was sent: Node itself keeps the first and drops the others. */
+function hostHeaders(request: FastifyRequest): readonly string[] {
+  const { rawHeaders } = request.raw;
+  return rawHeaders.filter((_value, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'host');
+}
+
 /** Why the request is refused, or `undefined` when it may go on. */
 function refusalOf(app: App, options: ServerOptions, request: FastifyRequest): string | undefined {
   const host = request.headers.host ?? '';
   const rules = { allowedHosts: options.allowedHosts, listenHost: options.host, port: listeningPort(app, options.port) };
-  // An absolute-form target names the host a second time; Node keeps the first of several Host headers: all must be ours.
-  const names = [...(request.raw.headersDistinct['host'] ?? ['']), targetAuthority(request.originalUrl) ?? host];
+  // An absolute-form target names the host a second time; all must be ours.
+  const names = [...hostHeaders(request), targetAuthority(request.originalUrl) ?? host];
   const refused = names.find((name) => !isAllowedHost(name, rules));
   if (refused !== undefined) {
     return (

@@ -53,5 +53,12 @@ export async function streamJob<Progress, Result>(
     },
   );
   await Promise.race([started.promise, running]);
-  return reply.header('content-type', MEDIA_TYPE.ndjson).header('cache-control', 'no-store').send(lines);
+  return (
+    reply
+      .header('content-type', MEDIA_TYPE.ndjson)
+      .header('cache-control', 'no-store')
+      // The connection ends with the job, so that stopping the mirror does not wait for it to fall idle.
+      .header('connection', 'close')
+      .send(lines)
+  );
 }

@@ -1,6 +1,7 @@
 /** The local HTTP API: compatible routes under `/v1` and `/v2`, our own under `/api`. */
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyRequest } from 'fastify';
@@ -48,6 +49,19 @@ function requestId(request: IncomingMessage): string {
 function pathOfTarget(target: string | undefined): string {
   const path = (target ?? '/').replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '');
   return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** What is not HTTP, or has headers beyond the limit, never becomes a request; it still gets the contract's error form. */
+function answerMalformed(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (socket.writable && error.code !== 'ECONNRESET') {
+    const [line, status] =
+      error.code === 'HPE_HEADER_OVERFLOW' ? ['431 Request Header Fields Too Large', 431] : ['400 Bad Request', 400];
+    const body = `${JSON.stringify({ status, message: 'The request is not valid HTTP, or its headers are too large.' })}\n`;
+    socket.write(
+      `HTTP/1.1 ${line}\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroySoon();
 }
 
 /** A body must arrive within half a minute, imports excepted: they may be as long as a snapshot. */
@@ -172,6 +186,7 @@ function assemble(options: ServerOptions, tokens: TokenIssuer, credentials: Cred
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER_CHARACTERS },
     http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: 20_000 },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
+    clientErrorHandler: answerMalformed,
     frameworkErrors: (error, request, reply) => {
       // Targets that cannot be decoded never reach the hooks, but get the same checks and headers.
       if (guard(request, reply) !== undefined) return;

@@ -74,6 +74,8 @@ describe('hostile requests (desktop-security F)', () => {
     ['a write by GET', ['GET /api/datasets/enwiki_namespace_0/pause HTTP/1.1', HOST, TOKEN], 404],
     ['a path that climbs', ['GET /v2/articles/../../etc/passwd HTTP/1.1', HOST], 404],
     ['a method that is none', ['BREW /v2/codes HTTP/1.1', HOST], 400],
+    ['headers beyond the limit', ['GET /v2/codes HTTP/1.1', HOST, `X-Long: ${'x'.repeat(70_000)}`], 431],
+    ['a URL beyond the limit', [`GET /v2/articles/${'x'.repeat(40_000)} HTTP/1.1`, HOST], 414],
   ])('%s', async (_what, lines, status) => {
     const harness = await serve();
     const answer = await send(harness, lines);

@@ -39,15 +39,9 @@ export function projectId(text: string): ProjectId {
   return id;
 }
 
-export function datasetIdOf(text: string): DatasetId {
-  const parts = parseDatasetId(text);
-  if (parts === undefined) throw new Error(`not a dataset: ${text}`);
-  return parts.id;
-}
-
 export function compress(codec: Codec, raw: Uint8Array): Uint8Array {
   if (codec === 'zstd') return zlib.zstdCompressSync(raw);
-  return codec === 'br' ? zlib.brotliCompressSync(raw) : raw;
+  return codec === 'br' ? zlib.brotliCompressSync(raw, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } }) : raw;
 }
 
 function decompress(codec: Codec, stored: Uint8Array): Uint8Array {
