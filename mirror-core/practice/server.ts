@@ -113,6 +113,7 @@ class Practice implements PracticeServer {
   #rateTimer: NodeJS.Timeout | undefined;
   #editsPerSecond = 0;
   #streams = 0;
+  #subscriptions = 0;
   #exports = 0;
 
   constructor(options: PracticeOptions) {
@@ -243,6 +244,7 @@ class Practice implements PracticeServer {
       acts: state.acts,
       events: state.log.count,
       streams: this.#streams,
+      subscriptions: this.#subscriptions,
       isExporting: this.#exports > 0,
       wikis: wikis.map(({ id, name }) => ({
         project: id,
@@ -324,6 +326,7 @@ class Practice implements PracticeServer {
   async #stream(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
     const parameters = await streamParameters(request, query, this.#now());
     this.#streams += 1;
+    this.#subscriptions += 1;
     try {
       await answerStream(request, response, this.#world.state.log, parameters, {
         throttle: this.#options.streamThrottle ?? 0,

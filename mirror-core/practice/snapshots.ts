@@ -146,7 +146,7 @@ export class Snapshots {
     const startedMs = now();
     // The pages as of now; states are immutable, so this copy stays as it is while the wiki goes on.
     const pages = [...this.#world.state.pagesOf(project).values()].filter((page) => page.namespaceId === namespaceId);
-    const ghosts = this.#ghosts(project, namespaceId, startedMs);
+    const ghosts = this.#ghosts(project, namespaceId);
     for (const chunk of this.#catalogue.chunks[id] ?? []) await this.#removeChunk(id, chunk, stepMs);
     const lines = await this.#lines(pages, ghosts, stepMs > 0);
     const groups = groupLines(lines, this.#options.chunkBytes);
@@ -194,10 +194,10 @@ export class Snapshots {
   }
 
   /** Pages that are gone, whose old records have not been compacted away yet. */
-  #ghosts(project: string, namespaceId: number, untilMs: number): PageState[] {
+  #ghosts(project: string, namespaceId: number): PageState[] {
     const random = this.#world.randomFor(`ghosts/${project}/${namespaceId}`);
     const gone = this.#world
-      .eventsBetween(project, namespaceId, 0, untilMs)
+      .eventsBetween(project, namespaceId, 0, Number.MAX_SAFE_INTEGER)
       .filter((entry) => entry.type === 'delete' && this.#world.state.page(project, keyOf(entry.page.title)) === undefined)
       .map((entry) => [keyOf(entry.page.title), entry.page] as const);
     return [...new Map(gone).values()].filter(() => random.chance(this.#options.flaws.ghostRate));

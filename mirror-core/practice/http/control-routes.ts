@@ -33,6 +33,8 @@ export interface PracticeStatus {
   readonly events: number;
   /** Open Realtime connections whose positions are set. */
   readonly streams: number;
+  /** Realtime connections since the start. */
+  readonly subscriptions: number;
   readonly isExporting: boolean;
   readonly wikis: readonly {
     readonly project: string;
