@@ -58,6 +58,7 @@ export function createUpstream(
   config: Config,
   logger: Logger,
   ledger: Parameters<typeof createEnterpriseClient>[0]['ledger'],
+  now: () => number = Date.now,
 ): EnterpriseClient {
   const { upstream } = config;
   mkdirSync(join(config.data, DATA_LAYOUT.secrets), { recursive: true, mode: 0o700 });
@@ -71,6 +72,7 @@ export function createUpstream(
     version: VERSION,
     tokenFile: join(config.data, DATA_LAYOUT.upstreamTokens),
     ledger,
+    now,
     quota: upstream.quota,
     logger: logger.child({ component: 'upstream' }),
     reserveBytes: config.disk.reserveBytes,
@@ -78,7 +80,7 @@ export function createUpstream(
 }
 
 /** Opens the data directory and everything on it. Nothing is asked of upstream yet. @throws MirrorError DATA_*, STORE_* */
-export async function openMirror(config: Config, logger: Logger): Promise<OpenMirror> {
+export async function openMirror(config: Config, logger: Logger, now: () => number = Date.now): Promise<OpenMirror> {
   let current = config;
   const isPractice = config.upstream.kind === 'practice';
   const store = await MirrorStore.open({
@@ -86,9 +88,10 @@ export async function openMirror(config: Config, logger: Logger): Promise<OpenMi
     upstreamAddress: isPractice ? PRACTICE_ADDRESS : config.upstream.api,
     isPractice,
     logger: logger.child({ component: 'store' }),
+    now,
     eraseDelayMs: syncSettings(config).eraseDelayMs,
   });
-  const upstream = createUpstream(config, logger, store.catalog);
+  const upstream = createUpstream(config, logger, store.catalog, now);
   try {
     const mirror = await Mirror.open({
       store,
@@ -98,7 +101,7 @@ export async function openMirror(config: Config, logger: Logger): Promise<OpenMi
       logger,
       version: VERSION,
       isPractice,
-      now: Date.now,
+      now,
       random: Math.random,
       sleep: async (ms, signal) => {
         await delay(ms, undefined, { signal });

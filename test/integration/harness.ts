@@ -50,12 +50,14 @@ export interface Rig {
   readonly data: string;
   readonly config: Config;
   mirror: OpenMirror;
-  /** Closes the mirror and opens it again on the same data. */
-  restart(): Promise<void>;
+  /** Opens the mirror again on the same data, after it was closed. */
+  reopen(): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function startRig(options: {
+  /** The mirror's clock. */
+  readonly now?: () => number;
   readonly practice?: Partial<PracticeOptions>;
   readonly config?: ConfigChanges;
 }): Promise<Rig> {
@@ -66,10 +68,9 @@ export async function startRig(options: {
     practice,
     data,
     config,
-    mirror: await openMirror(config, logger),
-    async restart() {
-      await rig.mirror.close();
-      rig.mirror = await openMirror(config, logger);
+    mirror: await openMirror(config, logger, options.now),
+    async reopen() {
+      rig.mirror = await openMirror(config, logger, options.now);
     },
     async close() {
       await rig.mirror.close();
