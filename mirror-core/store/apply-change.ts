@@ -13,7 +13,7 @@ export interface ApplyContext {
   readonly staging: Staging;
   readonly licenses: LicenseTable;
   /** Reserved beforehand: one number for each change at most. */
-  takeSeq(): number;
+  readonly takeSeq: () => number;
   readonly nowMs: number;
   readonly eraseDelayMs: number;
   /** Snapshot generation that is running or was last. */

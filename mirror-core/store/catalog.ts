@@ -15,7 +15,7 @@ export class Catalog implements KeyValuePort {
 
   /** Errors are LevelDB's own: the caller knows what a lock means. */
   static async open(path: string): Promise<Catalog> {
-    return new Catalog(await openIndex(path));
+    return new Catalog(await openIndex(path, { create: true }));
   }
 
   async get(key: string): Promise<unknown> {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { MirrorError } from '../contracts/errors.ts';
 import type { DatasetId } from '../contracts/identifiers.ts';
-import { openBodies, openIndex, type LevelDatabase } from './level-database.ts';
+import { openBodies, openIndex, type LevelDatabase, type OpenOptions } from './level-database.ts';
 import { isLocked, storeError } from './level-errors.ts';
 
 export class DatasetFiles {
@@ -20,8 +20,8 @@ export class DatasetFiles {
   }
 
   /** @throws MirrorError STORE_CORRUPT, STORE_IO, NO_SPACE, DATA_LOCKED */
-  static async open(id: DatasetId, directory: string): Promise<DatasetFiles> {
-    const [bodies, index] = await openBoth(id, directory);
+  static async open(id: DatasetId, directory: string, options: OpenOptions): Promise<DatasetFiles> {
+    const [bodies, index] = await openBoth(id, directory, options);
     return new DatasetFiles(id, directory, bodies, index);
   }
 
@@ -45,7 +45,7 @@ export class DatasetFiles {
   async reopen(): Promise<void> {
     const reopening = (async (): Promise<void> => {
       await this.close();
-      [this.#bodies, this.#index] = await openBoth(this.id, this.directory);
+      [this.#bodies, this.#index] = await openBoth(this.id, this.directory, { create: false });
     })();
     // Readers only wait for the end of it; the failure is reported to the caller below.
     this.#reopening = reopening.catch(() => undefined);
@@ -61,8 +61,11 @@ export class DatasetFiles {
   }
 }
 
-async function openBoth(id: DatasetId, directory: string): Promise<[LevelDatabase, LevelDatabase]> {
-  const results = await Promise.allSettled([openBodies(join(directory, 'bodies')), openIndex(join(directory, 'index'))]);
+async function openBoth(id: DatasetId, directory: string, options: OpenOptions): Promise<[LevelDatabase, LevelDatabase]> {
+  const results = await Promise.allSettled([
+    openBodies(join(directory, 'bodies'), options),
+    openIndex(join(directory, 'index'), options),
+  ]);
   const [bodies, index] = results;
   if (bodies.status === 'fulfilled' && index.status === 'fulfilled') return [bodies.value, index.value];
   const failures: unknown[] = [];

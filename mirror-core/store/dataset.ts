@@ -86,7 +86,7 @@ export class Dataset implements DatasetWriter {
    * @throws MirrorError STORE_CORRUPT, STORE_IO, NO_SPACE, DATA_NEWER
    */
   static async open(options: DatasetOptions): Promise<Dataset> {
-    const files = await DatasetFiles.open(options.id, options.directory);
+    const files = await DatasetFiles.open(options.id, options.directory, { create: false });
     try {
       const meta = await withStoreErrors(options.id, () => recoverDataset(files, options.logger));
       options.sequence.skipPast(meta.lastSeq);
@@ -116,18 +116,12 @@ export class Dataset implements DatasetWriter {
       const staging = this.#staging;
       const hasMarks = this.#meta.marks > 0;
       staging.loaded = await loadRows(this.#files.index, staging, changes, hasMarks);
-      await sequence.ensure(changes.length);
-      // From here to the end nothing waits: the numbers just reserved stay ours, and the changes keep their order.
-      const context = {
-        staging,
-        licenses: this.#licenses,
-        takeSeq: () => sequence.take(),
-        nowMs: now(),
-        eraseDelayMs,
-        generation: this.#meta.generation,
-        hasDoubts: this.#meta.doubtful > 0,
-      };
-      return changes.map((change) => applyChange(change, context));
+      return sequence.allocate(changes.length, (takeSeq) => {
+        const { generation, doubtful } = this.#meta;
+        const hasDoubts = doubtful > 0;
+        const context = { staging, licenses: this.#licenses, takeSeq, nowMs: now(), eraseDelayMs, generation, hasDoubts };
+        return changes.map((change) => applyChange(change, context));
+      });
     });
   }
 
@@ -228,10 +222,7 @@ export class Dataset implements DatasetWriter {
             work({
               meta: this.#meta,
               isStaged: (title) => this.#staging.entries.has(title),
-              takeSeq: async () => {
-                await sequence.ensure(1);
-                return sequence.take();
-              },
+              takeSeq: () => sequence.allocate(1, (take) => take()),
               writeIndex: (operations, meta) => this.#writeIndex(operations, meta),
             }),
           ),

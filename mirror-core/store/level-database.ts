@@ -39,12 +39,17 @@ const INDEX_OPTIONS: DatabaseOptions<Buffer, Buffer> = {
   cacheSize: 16 * MIB,
 };
 
-export async function openBodies(path: string): Promise<LevelDatabase> {
-  return openAt(path, BODY_OPTIONS);
+/** `create` only where a database is being made: LevelDB would replace one that lost a file by an empty one, without a word. */
+export interface OpenOptions {
+  readonly create: boolean;
 }
 
-export async function openIndex(path: string): Promise<LevelDatabase> {
-  return openAt(path, INDEX_OPTIONS);
+export async function openBodies(path: string, { create }: OpenOptions): Promise<LevelDatabase> {
+  return openAt(path, { ...BODY_OPTIONS, createIfMissing: create });
+}
+
+export async function openIndex(path: string, { create }: OpenOptions): Promise<LevelDatabase> {
+  return openAt(path, { ...INDEX_OPTIONS, createIfMissing: create });
 }
 
 async function openAt(path: string, options: DatabaseOptions<Buffer, Buffer>): Promise<LevelDatabase> {

@@ -4,7 +4,8 @@ import { isMirrorError, messageOf, MirrorError, type ErrorCode } from '../contra
 /** LevelDB passes on the system's own words, not its error numbers. */
 const NO_SPACE_WORDS = /no space left on device|not enough space|disk quota exceeded|file too large|ENOSPC|EDQUOT|EFBIG/i;
 const UNWRITABLE_WORDS = /permission denied|read-only file system|access is denied/i;
-const CORRUPTION_WORDS = /corruption|checksum mismatch|does not exist \(create_if_missing/i;
+const CORRUPTION_WORDS =
+  /corruption|checksum mismatch|does not exist \(create_if_missing|no such file|cannot find the (file|path)/i;
 
 /** `code` of an abstract-level or Node error, along its chain of causes. */
 function codesOf(error: unknown): string[] {

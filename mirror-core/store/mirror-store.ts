@@ -133,7 +133,7 @@ export class MirrorStore implements MirrorStorePort {
     const unfinished = join(this.#datasetsDirectory, UNFINISHED + id);
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished, { mode: 0o700 });
-    const files = await DatasetFiles.open(id, unfinished);
+    const files = await DatasetFiles.open(id, unfinished, { create: true });
     try {
       await files.index.put(META_KEY, encodeMeta(newMeta(id)), { sync: true });
     } finally {

@@ -31,20 +31,21 @@ export class SequenceAllocator {
     return new SequenceAllocator(catalog, stored);
   }
 
-  /** Resolves when the next `count` calls of `take` will succeed, provided they follow without a pause. */
-  async ensure(count: number): Promise<void> {
+  /**
+   * Calls `use` with a function that gives the next number, at most `count` times: each larger than any given before, in this
+   * process or an earlier one. `use` runs without a pause, so nobody else's numbers come in between.
+   */
+  async allocate<T>(count: number, use: (take: () => number) => T): Promise<T> {
     while (this.#end - this.#next < count) {
       this.#reserving ??= this.#reserve(Math.max(count, BLOCK_SIZE)).finally(() => {
         this.#reserving = undefined;
       });
       await this.#reserving;
     }
-  }
-
-  /** The next number: larger than any given before, in this process or an earlier one. */
-  take(): number {
-    if (this.#next >= this.#end) throw new MirrorError('INTERNAL', 'a sequence number was taken that had not been reserved');
-    return this.#next++;
+    return use(() => {
+      if (this.#next >= this.#end) throw new MirrorError('INTERNAL', 'more sequence numbers were taken than reserved');
+      return this.#next++;
+    });
   }
 
   /** Never gives out numbers up to `seq`: what a dataset on disk has must not come again, even if the catalogue was lost. */
