@@ -30,6 +30,8 @@ export async function streamJob<Progress, Result>(
 ): Promise<FastifyReply> {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
+  // A job may be silent for longer than other answers.
+  request.raw.socket.setTimeout(0);
   const signal = AbortSignal.any([gone.signal, shutdown]);
   const lines = new PassThrough();
   const started = Promise.withResolvers<undefined>();

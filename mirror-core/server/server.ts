@@ -36,6 +36,9 @@ const MAX_PARAMETER_CHARACTERS = 8_192;
 const MAX_HEADER_BYTES = 65_536;
 const MAX_URL_CHARACTERS = 32_768;
 const BODY_TIMEOUT_MS = 30_000;
+const HEADERS_TIMEOUT_MS = 20_000;
+/** A client that neither sends nor takes anything for so long is dropped; jobs wait longer, event streams send comments in between. */
+const STALLED_MS = 120_000;
 const CLOSE_GRACE_MS = 1_000;
 const SANE_REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const IMPORT_PATH = '/api/import';
@@ -184,7 +187,8 @@ function assemble(options: ServerOptions, tokens: TokenIssuer, credentials: Cred
     forceCloseConnections: 'idle',
     rewriteUrl: (request) => pathOfTarget(request.url),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAMETER_CHARACTERS },
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: 20_000 },
+    connectionTimeout: STALLED_MS,
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT_MS },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array' } },
     clientErrorHandler: answerMalformed,
     frameworkErrors: (error, request, reply) => {
