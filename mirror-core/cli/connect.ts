@@ -97,6 +97,8 @@ export function practiceSources(
     // The practice upstream knows one account, which is no secret.
     'upstream.username': 'practice',
     'upstream.password': 'practice',
+    // Between machines a minute of silence tells that a stream has caught up; on one machine seconds do.
+    ...(outer.origins.get('sync.silenceSeconds') === 'default' ? { 'sync.silenceSeconds': 3 } : {}),
     ...url,
   });
   return outer.hasFile ? { ...sources, file: outer.file } : sources;
