@@ -1,9 +1,13 @@
 /** The two LevelDBs of one dataset, and what may have to happen to them as files. */
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MirrorError } from '../contracts/errors.ts';
 import type { DatasetId } from '../contracts/identifiers.ts';
 import { openBodies, openIndex, type LevelDatabase, type OpenOptions } from './level-database.ts';
 import { isLocked, storeError } from './level-errors.ts';
+
+/** Recovery writes what the logs hold into tables: a write buffer of each database, and as much again to be safe. */
+const REOPEN_BYTES = 48 * 1024 * 1024;
 
 export class DatasetFiles {
   readonly id: DatasetId;
@@ -41,8 +45,10 @@ export class DatasetFiles {
   /**
    * Closes and opens both databases. Needed after a failed write: LevelDB's log then ends in half a record, and only recovery
    * at opening makes it writable again.
+   * @throws MirrorError NO_SPACE while the disk is full: the databases then stay open, so that reading goes on
    */
   async reopen(): Promise<void> {
+    await this.#requireSpace();
     const reopening = (async (): Promise<void> => {
       await this.close();
       [this.#bodies, this.#index] = await openBoth(this.id, this.directory, { create: false });
@@ -54,6 +60,18 @@ export class DatasetFiles {
     } finally {
       this.#reopening = undefined;
     }
+  }
+
+  async #requireSpace(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.directory);
+    if (bavail * bsize >= REOPEN_BYTES) return;
+    throw new MirrorError(
+      'NO_SPACE',
+      `no space is left for ${this.id}: nothing was lost, free some space on that disk and go on`,
+      {
+        context: { subject: this.id, freeBytes: bavail * bsize },
+      },
+    );
   }
 
   async close(): Promise<void> {
