@@ -8,6 +8,9 @@ import { pathOf } from './request-input.ts';
 /** Seconds a client is asked to wait when nobody told us better. */
 const DEFAULT_RETRY_SECONDS = 30;
 
+/** All that a stranger learns of what went wrong inside. */
+const UNEXPECTED = 'The mirror could not answer because of an unexpected error; its log has the details under this request id.';
+
 export interface Failure extends ControlError {
   /** Seconds, for 429 and 503. */
   readonly retryAfterSeconds?: number;
@@ -39,16 +42,14 @@ export function failureOf(error: unknown): Failure {
   if (isFrameworkError(error) && error.statusCode === 503) {
     return { status: 503, code: 'INTERNAL', message: 'The mirror is shutting down.', retryAfterSeconds: DEFAULT_RETRY_SECONDS };
   }
-  return {
-    status: 500,
-    code: 'INTERNAL',
-    message: 'The mirror could not answer because of an unexpected error; its log has the details under this request id.',
-  };
+  return { status: 500, code: 'INTERNAL', message: UNEXPECTED };
 }
 
 /** Sends `failure` in the form of the path that was asked for. */
 export function sendFailure(request: FastifyRequest, reply: FastifyReply, failure: Failure): FastifyReply {
-  const { status, code, message, retryAfterSeconds } = failure;
+  const { status, code, retryAfterSeconds } = failure;
+  // Our own messages on damaged files name them; that is for the operator, who calls /api with the control token.
+  const message = status === 500 && !isControlPath(request.url) ? UNEXPECTED : failure.message;
   void reply.code(status).header('cache-control', 'no-store');
   if (retryAfterSeconds !== undefined) void reply.header('retry-after', String(retryAfterSeconds));
   if (isControlPath(request.url)) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MirrorError } from '../../mirror-core/contracts/errors.ts';
 import { FakeDataset, FakeReader } from '../support/mirror-fakes.ts';
 import { sendRaw } from '../support/running-server.ts';
 import { articleJson, lakes, namesOf, serve } from './server-harness.ts';
@@ -114,10 +115,13 @@ describe('§5.2 which projects answer', () => {
 
   it('still answers from the other projects when one dataset is damaged, and says so when nobody else has the title', async () => {
     const reader = lakes();
-    for (const dataset of reader.datasets.values()) if (dataset.project === 'enwiki') dataset.failure = new Error('damaged');
+    for (const dataset of reader.datasets.values())
+      if (dataset.project === 'enwiki') dataset.failure = new MirrorError('STORE_CORRUPT', 'damaged: /srv/secret-folder');
     const { get } = await serve(reader);
     expect(await namesOf(await get('/v2/articles/Lake_Corvane?limit=1'))).toEqual(['enwiktionary']);
-    expect((await get('/v2/articles/AC/DC')).status).toBe(500);
+    const damaged = await get('/v2/articles/AC/DC');
+    expect(damaged.status).toBe(500);
+    expect(await damaged.text()).not.toContain('secret-folder');
   });
 });
 
