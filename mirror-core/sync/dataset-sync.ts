@@ -21,7 +21,7 @@ import type { RealtimeService } from './realtime/realtime-service.ts';
 import { answerToFailure } from './recovery.ts';
 import { loadSnapshot, readPlan } from './snapshot/load.ts';
 import { isNewState, next, type SyncInput } from './state-machine.ts';
-import { sweepDeletes } from './sweep.ts';
+import { sweepRemovals } from './sweep.ts';
 import { Upkeep } from './upkeep.ts';
 import { Wake } from './wake.ts';
 
@@ -306,7 +306,7 @@ export class DatasetSync {
     const { upstream, realtime, codec, now, settings } = this.#options;
     this.#move(this.#streamInput());
     if (decodeSweep(await this.store.checkpoint('sweep')) < snapshot.generation) {
-      await sweepDeletes({
+      await sweepRemovals({
         upstream,
         store: this.store,
         codec,

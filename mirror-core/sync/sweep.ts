@@ -1,6 +1,7 @@
 /**
- * The delete sweep: a page deleted shortly before an export can still be in the snapshot, and its delete event lies before the
- * point from which the stream is read (contract §15.3, Ghosts). A second, short connection asks for deletions alone.
+ * The sweep for removals: a page deleted shortly before an export can still be in the snapshot, and its delete event lies before
+ * the point from which the stream is read (contract §15.3, Ghosts). The same holds for text hidden before the export: snapshots
+ * never say what is hidden. Short connections ask for deletions alone, then for visibility changes alone, as far back as upstream goes.
  */
 import type { Codec } from '../contracts/article.ts';
 import { isAbortError, isMirrorError } from '../contracts/errors.ts';
@@ -13,6 +14,7 @@ import { decodeEvent } from './decode-event.ts';
 /** A little less than upstream keeps, so that the start has not expired by the time the request arrives. */
 const REACH = 47 / 48;
 const STAGE_EVENTS = 500;
+const SWEPT_TYPES = ['delete', 'visibility-change'] as const;
 
 export interface SweepContext {
   readonly upstream: UpstreamPort;
@@ -25,21 +27,27 @@ export interface SweepContext {
   readonly now: () => number;
 }
 
-/** Applies every deletion of the dataset's project that upstream still has. Returns how many titles were removed. */
-export async function sweepDeletes(context: SweepContext): Promise<number> {
+/** Applies every removal of the dataset's project that upstream still has. Returns how many titles were removed or hidden. */
+export async function sweepRemovals(context: SweepContext): Promise<number> {
+  let changed = 0;
+  for (const type of SWEPT_TYPES) changed += await sweep(context, type);
+  return changed;
+}
+
+async function sweep(context: SweepContext, type: (typeof SWEPT_TYPES)[number]): Promise<number> {
   const { upstream, store, codec, silenceMs, now } = context;
   const startedAt = timeFromMs(now());
   const since = timeFromMs(now() - context.retentionMs * REACH);
   const quiet = new AbortController();
   let timer = setTimeout(() => quiet.abort(), silenceMs);
   let changes: Change[] = [];
-  let removed = 0;
+  let changed = 0;
   const apply = async (): Promise<void> => {
     if (changes.length === 0) return;
     const outcomes = await store.stage(changes);
     changes = [];
     await store.commit();
-    removed += outcomes.filter((outcome) => outcome === 'deleted').length;
+    changed += outcomes.filter((outcome) => outcome === 'deleted' || outcome === 'hidden').length;
   };
 
   try {
@@ -48,7 +56,7 @@ export async function sweepDeletes(context: SweepContext): Promise<number> {
       offsets: new Map(),
       sincePerPartition: new Map(Array.from({ length: PARTITION_COUNT }, (_, partition) => [partition, since] as const)),
       filters: [
-        { field: 'event.type', value: 'delete' },
+        { field: 'event.type', value: type },
         { field: 'is_part_of.identifier', value: store.project },
       ],
       fields: [
@@ -58,6 +66,7 @@ export async function sweepDeletes(context: SweepContext): Promise<number> {
         'is_part_of.identifier',
         'namespace.identifier',
         'version.identifier',
+        'visibility.*',
         'event.*',
       ],
       signal: AbortSignal.any([context.signal, quiet.signal]),
@@ -66,7 +75,7 @@ export async function sweepDeletes(context: SweepContext): Promise<number> {
       clearTimeout(timer);
       timer = setTimeout(() => quiet.abort(), silenceMs);
       const event = decodeEvent(raw, codec);
-      if (event.kind !== 'change' || event.keys.eventType !== 'delete') continue;
+      if (event.kind !== 'change' || event.keys.eventType !== type) continue;
       const isHere = event.keys.namespaceId === store.namespaceId || (await store.entry(event.keys.title)) !== undefined;
       if (isHere) changes.push(event.toChange('realtime'));
       if (changes.length >= STAGE_EVENTS) await apply();
@@ -80,5 +89,5 @@ export async function sweepDeletes(context: SweepContext): Promise<number> {
     clearTimeout(timer);
   }
   await apply();
-  return removed;
+  return changed;
 }

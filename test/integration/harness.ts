@@ -85,7 +85,7 @@ export async function startRig(options: {
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 25_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const until = Date.now() + timeoutMs;
   let last: unknown;
@@ -152,7 +152,7 @@ export async function differences(rig: Pick<Rig, 'practice' | 'mirror'>, id: str
   return found;
 }
 
-export async function equalToTruth(rig: Pick<Rig, 'practice' | 'mirror'>, id: string, timeoutMs = 25_000): Promise<void> {
+export async function equalToTruth(rig: Pick<Rig, 'practice' | 'mirror'>, id: string, timeoutMs = 60_000): Promise<void> {
   let last: string[] = [];
   try {
     await eventually(

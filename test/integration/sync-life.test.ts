@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { dataset, differences, equalToTruth, eventually, startRig, statusOf, type Rig } from './harness.ts';
 
 const EN = 'practiceenwiki_namespace_0';
@@ -6,6 +6,8 @@ const EN_CATEGORIES = 'practiceenwiki_namespace_14';
 const AR = 'practicearwiki_namespace_0';
 
 let rig: Rig;
+// Every test here waits for several processes' worth of work; a machine busy with other things needs its time.
+vi.setConfig({ testTimeout: 90_000 });
 afterEach(async () => {
   await rig.close();
 });
@@ -84,18 +86,17 @@ describe('an account with the stream', () => {
     rig = await startRig({});
     await rig.mirror.mirror.start([dataset(EN)]);
     await live(EN);
+    const chunksBefore = (await rig.mirror.mirror.status()).quota.find((use) => use.kind === 'chunk')?.used;
+    expect(chunksBefore).toBeGreaterThan(1);
     await rig.mirror.close();
     for (const action of ['edit', 'move', 'delete', 'create', 'hide'] as const) {
       await rig.practice.act({ action, project: 'practiceenwiki', count: 4 });
     }
-    const spentBefore = rig.practice.status().streams;
     await rig.reopen();
-    const chunkUse = (await rig.mirror.mirror.status()).quota.find((use) => use.kind === 'chunk')?.used;
     await rig.mirror.mirror.start();
     await equalToTruth(rig, EN);
     const status = await rig.mirror.mirror.status();
-    expect(status.quota.find((use) => use.kind === 'chunk')?.used ?? 0).toBe(chunkUse ?? 0);
-    expect(spentBefore).toBe(0);
+    expect(status.quota.find((use) => use.kind === 'chunk')?.used).toBe(chunksBefore);
   });
 
   it('pauses, misses events, resumes beside a running stream, and misses nothing', async () => {
@@ -156,9 +157,10 @@ describe('an account with the stream', () => {
     await equalToTruth(rig, EN);
   });
 
-  it('removes ghosts with the delete sweep', async () => {
+  it('removes ghosts, and hides what was hidden before the snapshot, by sweeping for removals', async () => {
     rig = await startRig({ practice: { flaws: { ghostRate: 1, duplicateRate: 0.05, holeRate: 0 } } });
     await rig.practice.act({ action: 'delete', project: 'practiceenwiki', count: 12 });
+    await rig.practice.act({ action: 'hide', project: 'practiceenwiki', count: 12 });
     await rig.practice.exportSnapshots();
     await rig.mirror.mirror.start([dataset(EN)]);
     await live(EN);
