@@ -52,7 +52,11 @@ export function createCompressorPool(start: CompressStart, workerCount: number, 
   const workers = Array.from({ length: workerCount }, (_, index) => {
     const jobs = new Set<number>();
     open.push(jobs);
-    const worker = new Worker(url, { workerData: start, name: `compress-${index}` });
+    const worker = new Worker(url, {
+      workerData: start,
+      name: `compress-${index}`,
+      resourceLimits: { maxYoungGenerationSizeMb: 1 },
+    });
     const finish = (id: number, outcome: CompressedLines | MirrorError): void => {
       if (jobs.delete(id) && !isClosed) onDone(id, outcome);
     };

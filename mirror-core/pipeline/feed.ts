@@ -98,6 +98,7 @@ export function startThreadFeed(job: FeedJob, onMessage: (message: FeedMessage) 
   const worker = new Worker(new URL('./unpack-worker' + (import.meta.url.endsWith('.ts') ? '.ts' : '.js'), import.meta.url), {
     workerData: job,
     name: 'unpack',
+    resourceLimits: { maxYoungGenerationSizeMb: 1 },
   });
   let isClosed = false;
   const fail = (message: string): void => {
