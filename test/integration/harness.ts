@@ -134,8 +134,7 @@ export async function differences(rig: Pick<Rig, 'practice' | 'mirror'>, id: str
   if (reader === undefined) return [`${id} is not mirrored`];
   const expected = new Map<string, unknown>();
   for (const row of rig.practice.truth(id)) {
-    const visibility = row.visibility ?? { text: true, editor: true, comment: true };
-    expected.set(row.title, hide(contentOf(JSON.stringify(row.record)), visibility));
+    expected.set(row.title, hide(contentOf(JSON.stringify(row.record)), row.visibility));
   }
   for await (const row of reader.manifest()) {
     if (!expected.has(row.title)) found.push(`${row.title}: the mirror has it, upstream has not`);
