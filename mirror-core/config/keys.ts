@@ -52,8 +52,8 @@ const ENV_NAMES: Readonly<Record<string, string>> = {
   'log.level': 'WIKIMIRROR_LOG_LEVEL',
 };
 
-/** Settings that are bound when the process starts: open files, the listening socket, the upstream session. */
-const NEEDS_RESTART = ['version', 'data', 'server.host', 'server.port', 'server.allowRemote'];
+/** Settings that are bound when the process starts: open files, the listening server, the upstream session. */
+const NEEDS_RESTART = /^(?:version|data|contact)$|^(?:upstream|server)\./;
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -120,7 +120,7 @@ function collect(schema: Readonly<Record<string, unknown>>, prefix: string): Con
       defaultValue: asDefault(child['default']),
       env: envName(name),
       isSecret: name === 'upstream.password',
-      applies: NEEDS_RESTART.includes(name) || name.startsWith('upstream.') ? ('restart' as const) : ('running' as const),
+      applies: NEEDS_RESTART.test(name) ? ('restart' as const) : ('running' as const),
     };
   });
 }

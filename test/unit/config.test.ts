@@ -1,11 +1,18 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isMirrorError } from '../../mirror-core/contracts/errors.ts';
 import { parseConfigText } from '../../mirror-core/config/file.ts';
 import { CONFIG_KEYS, MASK } from '../../mirror-core/config/keys.ts';
-import { type ConfigSources, describeConfig, isLoopback, loadConfig, type LoadedConfig } from '../../mirror-core/config/load.ts';
+import {
+  type ConfigSources,
+  describeConfig,
+  isLoopback,
+  loadConfig,
+  type LoadedConfig,
+  OTHER_VARIABLES,
+} from '../../mirror-core/config/load.ts';
 import { closest, editDistance } from '../../mirror-core/config/suggest.ts';
 import { type ConfigChange, mergeReload, watchConfig } from '../../mirror-core/config/watch.ts';
 
@@ -218,12 +225,14 @@ describe('suggestions', () => {
 describe('changes while running', () => {
   it('takes over what is safe and keeps the rest until a restart', async () => {
     const running = await load();
-    await writeConfig('contact = "new"\ndatasets = ["enwiki_namespace_0"]\n[server]\nport = 9000\n[log]\nlevel = "debug"');
+    await writeConfig(
+      'datasets = ["enwiki_namespace_0"]\n[server]\nport = 9000\n[log]\nlevel = "debug"\n[disk]\nreserveBytes = 7',
+    );
     const change = mergeReload(running, await load(), []);
-    expect(change?.applied).toEqual(['datasets', 'contact', 'log.level']);
+    expect(change?.applied).toEqual(['datasets', 'disk.reserveBytes', 'log.level']);
     expect(change?.needsRestart).toEqual(['server.port']);
     expect(change?.loaded.config.server.port).toBe(8750);
-    expect(change?.loaded.config.contact).toBe('new');
+    expect(change?.loaded.config.disk.reserveBytes).toBe(7);
     expect(change?.loaded.origins.get('server.port')).toBe('default');
     expect(change?.message).toContain('only after a restart: server.port');
   });
@@ -233,7 +242,7 @@ describe('changes while running', () => {
   });
 
   it('reports each change of the file, and keeps the old settings when it is wrong', async () => {
-    const path = await writeConfig('contact = "one"');
+    const path = await writeConfig('[log]\nlevel = "warn"');
     const changes: ConfigChange[] = [];
     const next = (): Promise<ConfigChange> => new Promise((resolve) => waiting.push(resolve));
     const waiting: ((change: ConfigChange) => void)[] = [];
@@ -247,21 +256,21 @@ describe('changes while running', () => {
     );
     try {
       const first = next();
-      await writeFile(path, 'contact = "two"');
-      expect(await first).toMatchObject({ kind: 'changed', applied: ['contact'] });
-      expect(watch.current.config.contact).toBe('two');
+      await writeFile(path, '[log]\nlevel = "error"');
+      expect(await first).toMatchObject({ kind: 'changed', applied: ['log.level'] });
+      expect(watch.current.config.log.level).toBe('error');
 
       const second = next();
-      await writeFile(path, 'contcat = "three"');
+      await writeFile(path, '[log]\nlevle = "info"');
       const invalid = await second;
       expect(invalid.kind).toBe('invalid');
-      expect(invalid.message).toContain('did you mean contact?');
-      expect(watch.current.config.contact).toBe('two');
+      expect(invalid.message).toContain('did you mean log.level?');
+      expect(watch.current.config.log.level).toBe('error');
 
       const third = next();
       await rm(path);
-      expect(await third).toMatchObject({ kind: 'changed', applied: ['contact'] });
-      expect(watch.current.config.contact).toBe('');
+      expect(await third).toMatchObject({ kind: 'changed', applied: ['log.level'] });
+      expect(watch.current.config.log.level).toBe('info');
     } finally {
       await watch.close();
     }
@@ -274,5 +283,23 @@ describe('lines in messages', () => {
     expect(() => parseConfigText('# comment\n[sync]\n\n"silenceSeconds" = -1', 'f')).toThrow('f, line 4');
     expect(() => parseConfigText('sync . silenceSeconds = -1', 'f')).toThrow('f, line 1');
     expect(() => parseConfigText('sync = { silenceSeconds = -1 }', 'f')).toThrow('f, line 1');
+  });
+});
+
+describe('documentation', () => {
+  it('names every setting with its variable and default', async () => {
+    const text = await readFile(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+    for (const key of CONFIG_KEYS) {
+      const row = text.split('\n').find((line) => line.startsWith(`| \`${key.name}\` |`));
+      expect(row, key.name).toBeDefined();
+      expect(row).toContain(`\`${key.env}\``);
+      expect(row, `${key.name} applies`).toContain(key.applies === 'running' ? '| at once |' : '| restart |');
+      const isShort =
+        typeof key.defaultValue === 'number' ||
+        typeof key.defaultValue === 'boolean' ||
+        (typeof key.defaultValue === 'string' && key.defaultValue !== '');
+      if (isShort) expect(row, `${key.name} default`).toContain(`\`${String(key.defaultValue)}\``);
+    }
+    for (const name of [...OTHER_VARIABLES, 'WME_PASSWORD_FILE']) expect(text).toContain(name);
   });
 });

@@ -18,13 +18,20 @@ type Dataset = MirrorStatus['datasets'][number];
 function isThere(dataset: Dataset): boolean {
   const { state } = dataset;
   if (state.kind === 'live') return true;
-  return dataset.asOf !== null && (state.kind === 'idle' || (state.kind === 'waiting' && state.for === 'schedule'));
+  // A dataset that is followed is idle only before its turn comes.
+  if (state.kind === 'idle') return dataset.mode === 'manual';
+  return dataset.asOf !== null && state.kind === 'waiting' && state.for === 'schedule';
 }
 
 function needsPerson(dataset: Dataset): boolean {
   const { state } = dataset;
   return state.kind === 'failed' || (state.kind === 'waiting' && state.for !== 'schedule');
 }
+
+/** A title made of plain letters: readable in a URL. */
+const PLAIN_TITLE = /^[A-Za-z]{3,20}$/;
+/** How many titles are looked through for a plain one. */
+const TITLES_LOOKED_AT = 200;
 
 /** Title of some article, preferring one that needs no escapes. */
 async function someTitle(mirror: OfflineMirror, id: string): Promise<string | undefined> {
@@ -34,9 +41,9 @@ async function someTitle(mirror: OfflineMirror, id: string): Promise<string | un
   let seen = 0;
   for await (const row of reader?.manifest() ?? []) {
     first ??= row.title;
-    if (/^[A-Za-z]{3,20}$/.test(row.title)) return row.title;
+    if (PLAIN_TITLE.test(row.title)) return row.title;
     seen += 1;
-    if (seen >= 200) break;
+    if (seen >= TITLES_LOOKED_AT) break;
   }
   return first;
 }
@@ -46,27 +53,23 @@ function urlPart(title: string): string {
   return encodeURIComponent(title).replaceAll("'", '%27');
 }
 
-/** Three lines that work when pasted. */
+/** Three lines that work when pasted: a whole article, some members of one in one project, the projects. */
 export async function curlLines(running: RunningMirror, datasets: readonly Dataset[]): Promise<string[]> {
-  const articles = datasets.filter((dataset) => dataset.namespace === 0 && dataset.articles > 0);
-  const first = articles[0];
-  const last = articles.at(-1);
+  const samples: { readonly project: string; readonly title: string }[] = [];
+  for (const dataset of datasets.filter((candidate) => candidate.namespace === 0 && candidate.articles > 0)) {
+    const title = await someTitle(running, dataset.id);
+    if (title !== undefined) samples.push({ project: dataset.project, title });
+  }
+  const whole = samples.find(({ title }) => PLAIN_TITLE.test(title)) ?? samples[0];
+  const chosen = samples.find(({ project }) => project !== whole?.project) ?? whole;
   const lines: string[] = [];
-  if (first !== undefined) {
-    const title = await someTitle(running, first.id);
-    if (title !== undefined) lines.push(`curl '${running.url}/v2/articles/${urlPart(title)}'`);
+  if (whole !== undefined) lines.push(`curl '${running.url}/v2/articles/${urlPart(whole.title)}'`);
+  if (chosen !== undefined) {
+    const filters = [{ field: 'is_part_of.identifier', value: chosen.project }];
+    const body = JSON.stringify({ fields: ['name', 'url', 'abstract'], filters });
+    lines.push(`curl '${running.url}/v2/articles/${urlPart(chosen.title)}' -H 'Content-Type: application/json' -d '${body}'`);
   }
-  if (last !== undefined) {
-    const title = await someTitle(running, last.id);
-    const body = JSON.stringify({
-      fields: ['name', 'url', 'abstract'],
-      filters: [{ field: 'is_part_of.identifier', value: last.project }],
-    });
-    if (title !== undefined)
-      lines.push(`curl '${running.url}/v2/articles/${urlPart(title)}' -H 'Content-Type: application/json' -d '${body}'`);
-  }
-  lines.push(`curl '${running.url}/v2/projects'`);
-  return lines;
+  return [...lines, `curl '${running.url}/v2/projects'`];
 }
 
 function loadingLine(datasets: readonly Dataset[]): string {
