@@ -199,7 +199,14 @@ export class DaemonClient implements MirrorAccess {
     request: { json?: unknown; body?: AsyncIterable<Uint8Array>; signal?: AbortSignal } = {},
   ): Promise<Response> {
     const headers: Record<string, string> = { authorization: `Bearer ${this.#address.token}`, accept: 'application/json, */*' };
-    if (request.json !== undefined) headers['content-type'] = 'application/json';
+    // The API takes calls that change something only with a content type that no foreign web page can send unasked.
+    const text =
+      request.json !== undefined
+        ? JSON.stringify(request.json)
+        : method === 'POST' && request.body === undefined
+          ? '{}'
+          : undefined;
+    if (text !== undefined) headers['content-type'] = 'application/json';
     if (request.body !== undefined) headers['content-type'] = 'application/octet-stream';
     const signal = request.signal === undefined ? this.#signal : AbortSignal.any([this.#signal, request.signal]);
     let response: Response;
@@ -209,7 +216,7 @@ export class DaemonClient implements MirrorAccess {
         headers,
         signal,
         redirect: 'error',
-        ...(request.json === undefined ? {} : { body: JSON.stringify(request.json) }),
+        ...(text === undefined ? {} : { body: text }),
         ...(request.body === undefined ? {} : { body: ReadableStream.from(request.body), duplex: 'half' as const }),
       });
     } catch (error) {

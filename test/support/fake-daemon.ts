@@ -43,6 +43,15 @@ export async function startFakeDaemon(): Promise<FakeDaemon> {
       const path = request.url ?? '/';
       const recorded = { method: request.method ?? '', path, authorization: request.headers.authorization, body };
       requests.push(recorded);
+      // As the real one: what changes something must say what it sends.
+      if (recorded.method === 'POST' && request.headers['content-type'] === undefined) {
+        sendJson(response, 415, {
+          status: 415,
+          code: 'USAGE',
+          message: 'This call must be sent with Content-Type: application/json.',
+        });
+        return;
+      }
       const route = routes.get(`${recorded.method} ${path}`) ?? routes.get(`${recorded.method} ${path.split('?')[0] ?? ''}`);
       if (route === undefined)
         sendJson(response, 404, { status: 404, code: 'NOT_FOUND', message: `no route ${recorded.method} ${path}` });

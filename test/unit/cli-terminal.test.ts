@@ -242,6 +242,10 @@ describe('status', () => {
     const text = statusLines(sampleStatus({ datasets: [dataset] }), plain).join('\n');
     expect(text).toContain('5 MB of 10 MB, 1 MB/s, 5 s left; 1 gap; 2 bad lines kept aside; 1 title in doubt; imports only');
   });
+  it('never lets practice data look real', () => {
+    const upstream = { ...sampleStatus().upstream, isPractice: true };
+    expect(statusLines(sampleStatus({ upstream }), plain)[0]).toContain('practice (made-up content, not from Wikimedia)');
+  });
   it('shows why upstream cannot be used, and how to choose when nothing is chosen', () => {
     const upstream = { ...sampleStatus().upstream, problem: 'wrong \u001B[2Jpassword' };
     const text = statusLines(sampleStatus({ upstream, datasets: [] }), plain).join('\n');

@@ -52,7 +52,7 @@ function datasetRow(dataset: DatasetStatus, paint: Paint): string[] {
 
 function upstreamLine(status: MirrorStatus, paint: Paint): string {
   const { upstream } = status;
-  const name = upstream.isPractice ? `${upstream.address} (practice: made-up content)` : upstream.address;
+  const name = upstream.isPractice ? 'practice (made-up content, not from Wikimedia)' : upstream.address;
   if (upstream.problem !== null) return `upstream   ${name}: ${paint(harmless(upstream.problem), 'bad')}`;
   const { capabilities } = upstream;
   if (capabilities === null) return `upstream   ${name}: not asked yet`;
