@@ -7,7 +7,7 @@ import { pack } from 'tar-stream';
 import { corpusTitle, CorpusLines, lineLengths, type CorpusShape } from './corpus-lines.ts';
 import { gzipInParallel } from './parallel-gzip.ts';
 
-export { corpusTitle, type CorpusShape } from './corpus-lines.ts';
+export type { CorpusShape } from './corpus-lines.ts';
 
 export interface CorpusOptions extends CorpusShape {
   /** The file to write; replaced when it is there. */

@@ -12,7 +12,7 @@ interface Partition {
 }
 
 /** Memory stays bounded at any rate of edits: beyond this many events the oldest go, as if their time had come. */
-const MAX_ENTRIES = 200_000;
+const MAX_ENTRIES = 100_000;
 
 export class EventLog {
   readonly #partitions: Partition[];

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import pino from 'pino';
 import writeFileAtomic from 'write-file-atomic';
 import { MirrorError } from '../contracts/errors.ts';
@@ -162,13 +163,15 @@ class Practice implements PracticeServer {
       for await (const operations of this.#journal.read()) this.#world.restore(operations);
       this.#world.trim(this.#retentionMs);
       await Promise.all([this.#objects.load(), this.#snapshots.load(), this.#accounts.load()]);
+      this.#journal.rewrite(this.#world.state.operations());
+      if (!this.#snapshots.isWhole) await this.#snapshots.exportAll(0);
     } else {
       this.#world.begin(this.#options.historyActs ?? DEFAULTS.historyActs);
       await this.#accounts.save();
       // The journal comes last and makes the directory count as begun.
       await this.#snapshots.exportAll(0);
+      this.#journal?.rewrite(this.#world.state.operations());
     }
-    this.#journal?.rewrite(this.#world.state.operations());
     const host = this.#options.host ?? DEFAULTS.host;
     const store = await listen((request, response) => this.#answerStore(request, response), host, 0);
     this.#servers.push(store.server);
@@ -209,13 +212,26 @@ class Practice implements PracticeServer {
   setRate(editsPerSecond: number): void {
     clearInterval(this.#rateTimer);
     this.#editsPerSecond = editsPerSecond;
-    if (editsPerSecond > 0)
-      this.#rateTimer = setInterval(() => this.#world.act({ action: 'random' }), 1000 / editsPerSecond).unref();
+    if (editsPerSecond > 0) this.#rateTimer = setInterval(() => this.#live(), 1000 / editsPerSecond).unref();
+  }
+
+  /** One thing that happens by itself. A wiki with nothing left to change, or a full disk, must not end the server. */
+  #live(): void {
+    try {
+      this.#world.act({ action: 'random' });
+    } catch (error) {
+      this.#logger.warn({ event: 'practice.act.failed', err: error }, 'nothing could be changed');
+    }
   }
 
   async act(request: ActRequest): Promise<ActReport[]> {
-    await Promise.resolve();
-    return this.#world.act(request);
+    const reports: ActReport[] = [];
+    for (let index = 0; index < (request.count ?? 1); index += 1) {
+      reports.push(...this.#world.act({ ...request, count: 1 }));
+      // Many at once must not keep streams and downloads waiting.
+      if (index % 20 === 19) await nextTurn();
+    }
+    return reports;
   }
 
   async exportSnapshots(): Promise<void> {
@@ -325,6 +341,8 @@ class Practice implements PracticeServer {
 
   async #stream(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
     const parameters = await streamParameters(request, query, this.#now());
+    // Positions are taken from what is retained now, not from what the last tidying left.
+    this.#world.trim(this.#retentionMs);
     this.#streams += 1;
     this.#subscriptions += 1;
     try {

@@ -94,6 +94,13 @@ export class Snapshots {
     this.#catalogue = JSON.parse(text) as Catalogue;
   }
 
+  /** Whether every file that is promised is there in the version promised: not so after a stop in the middle of an export. */
+  get isWhole(): boolean {
+    return Object.entries(this.#catalogue.chunks).every(([id, chunks]) =>
+      chunks.every((chunk, number) => this.#objects.get(chunkKey(id, number))?.etag === `"${textMember(chunk, 'version')}"`),
+    );
+  }
+
   /** Files of 0.000 MB are left out of the list. */
   list(): JsonObject[] {
     return Object.values(this.#catalogue.snapshots).filter((snapshot) => sizeOf(snapshot) > 0);

@@ -106,6 +106,21 @@ describe('practice upstream: restart', () => {
     await third.practice.close();
   });
 
+  it('makes its snapshots anew when it was stopped in the middle of an export', async () => {
+    const first = await start();
+    await first.practice.close();
+    await rm(join(directory, 'objects', 'chunks', DATASET, 'chunk_0.tar.gz.meta.json'));
+    const second = await start();
+    try {
+      for (const chunk of await second.list(`/v2/snapshots/${DATASET}/chunks`)) {
+        const head = await second.call(`/v2/snapshots/${DATASET}/chunks/${chunk.identifier}/download`, { method: 'HEAD' });
+        expect([head.status, head.headers.get('etag')]).toEqual([200, `"${chunk.version}"`]);
+      }
+    } finally {
+      await second.practice.close();
+    }
+  });
+
   it('refuses a directory made with other options, and a port that is taken', async () => {
     const first = await start();
     const port = Number(new URL(first.practice.url).port);

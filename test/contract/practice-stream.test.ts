@@ -158,6 +158,34 @@ describe('practice upstream: stream positions', () => {
   });
 });
 
+describe('practice upstream: retention', () => {
+  it('forgets events after it: a time before goes to the earliest left, an offset before silently to the newest', async () => {
+    let later = Date.UTC(2026, 9, 1);
+    const short = await practiceFor({ now: () => later, retentionMs: HOUR, tokenLifetimeMs: 100 * HOUR });
+    const filters = [{ field: 'name', value: 'Kept' }];
+    const edit = () => short.practice.act({ action: 'edit', project: PROJECT, title: 'Kept' });
+    const [start, versions] = [iso(later), [] as number[]];
+    const current = async () => given((await short.articles('/v2/articles/Kept'))[0]).version.identifier;
+    try {
+      await short.practice.act({ action: 'create', project: PROJECT, title: 'Kept' });
+      const { partition, offset } = (await (await openStream(short, { body: { since: start, filters } })).next()).event;
+      later += 2 * HOUR;
+      await edit();
+      versions.push(await current());
+      const byTime = await openStream(short, { body: { since: start, filters } });
+      expect((await byTime.next()).version.identifier).toBe(versions[0]);
+      const byOffset = await openStream(short, {
+        body: { parts: [Math.floor(partition / 5)], offsets: { [partition]: offset }, filters },
+      });
+      await edit();
+      versions.push(await current());
+      expect((await byOffset.next()).version.identifier).toBe(versions[1]);
+    } finally {
+      await short.practice.close();
+    }
+  });
+});
+
 describe('practice upstream: what events look like', () => {
   /** Records of what `deed` did, whatever order the partitions come in. */
   async function recordsOf(count: number, deed: () => Promise<unknown>): Promise<WireRecord[]> {

@@ -23,7 +23,7 @@ import {
   type RegionFacts,
 } from './facts.ts';
 import { listTable } from './lists.ts';
-import { calendarTable, clockBlocks, moneyTable, numberTable } from './samples.ts';
+import { calendarTable, clockBlocks, currencySymbol, moneyTable, numberTable } from './samples.ts';
 import { categoriesOf, titleOf, type Subject } from './subjects.ts';
 import type { PracticeWiki } from './wikis.ts';
 
@@ -188,9 +188,6 @@ function languageParts(wiki: PracticeWiki, subject: Subject): Parts {
 
 function currencyParts(wiki: PracticeWiki, subject: Subject): Parts {
   const { phrases, language } = wiki;
-  const symbol = new Intl.NumberFormat(language, { style: 'currency', currency: subject.code, currencyDisplay: 'narrowSymbol' })
-    .formatToParts(1)
-    .find((part) => part.type === 'currency')?.value;
   return {
     lead: [
       [...fill(phrases.lead.currency, bold(titleOf(wiki, subject))), cite(0)],
@@ -198,7 +195,7 @@ function currencyParts(wiki: PracticeWiki, subject: Subject): Parts {
     ],
     fields: [
       { label: phrases.label.code, value: [subject.code] },
-      { label: phrases.label.symbol, value: [symbol ?? subject.code] },
+      { label: phrases.label.symbol, value: [currencySymbol(language, subject.code)] },
     ],
     sections: [
       withLead(

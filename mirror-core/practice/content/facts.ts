@@ -2,6 +2,7 @@
 import { continents, countries, type ICountry } from 'countries-list';
 import { randomFor } from '../random.ts';
 import type { SubjectFamily } from './phrases.ts';
+import { remember } from './remember.ts';
 
 /** Continents of countries-list, by the region code CLDR has names for. */
 const CONTINENT_REGIONS: Readonly<Record<keyof typeof continents, string>> = {
@@ -106,9 +107,9 @@ export function regionsPaying(currency: string): RegionFacts[] {
   return allRegions().filter((candidate) => candidate.currencies.includes(currency));
 }
 /** The script a language is most often written in. */
-export function scriptOf(language: string): string {
-  return new Intl.Locale(language).maximize().script ?? 'Latn';
-}
+export const scriptOf: (language: string) => string = remember(
+  (language: string) => new Intl.Locale(language).maximize().script ?? 'Latn',
+);
 export function directionOf(language: string): 'ltr' | 'rtl' {
   return ['Arab', 'Hebr', 'Thaa', 'Nkoo'].includes(scriptOf(language)) ? 'rtl' : 'ltr';
 }
@@ -134,12 +135,15 @@ export function codesOf(family: SubjectFamily, seed: number): readonly string[] 
   return [...first, ...rest.map((entry) => entry.code)];
 }
 
-/** Week rules and time zones CLDR has for a region. */
-export function clockOf(code: string): {
+export interface Clock {
   readonly zones: readonly string[];
+  /** 1 is Monday, 7 Sunday, as in `weekend`. */
   readonly firstDay: number;
   readonly weekend: readonly number[];
-} {
+}
+
+/** Week rules and time zones CLDR has for a region. */
+export const clockOf: (code: string) => Clock = remember((code: string) => {
   // Newer than the type library: both exist in Node 24 (ECMA-402 Locale Info).
   const locale = new Intl.Locale(`und-${code}`) as Intl.Locale & {
     getTimeZones(): string[] | undefined;
@@ -147,4 +151,4 @@ export function clockOf(code: string): {
   };
   const week = locale.getWeekInfo();
   return { zones: locale.getTimeZones() ?? [], firstDay: week.firstDay, weekend: week.weekend };
-}
+});

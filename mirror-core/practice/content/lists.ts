@@ -1,6 +1,7 @@
 /** The overview pages: one long table each, the largest records of a practice wiki. */
 import { link, type Block, type Inline } from './document.ts';
 import { allRegions, codesOf, directionOf, hasName, nameIn, NAMING_LANGUAGES, scriptOf, TIME_ZONES } from './facts.ts';
+import { zoneTimes } from './samples.ts';
 import { titleOf } from './subjects.ts';
 import type { PracticeWiki } from './wikis.ts';
 
@@ -21,8 +22,8 @@ export function listTable(wiki: PracticeWiki, code: string): Block {
   const names = COLUMN_LANGUAGES.map((language) => nameIn(wiki.language, 'language', language));
   if (code === 'zones') {
     const rows = TIME_ZONES.map((zone) => {
-      const format = new Intl.DateTimeFormat(wiki.language, { timeZone: zone, timeStyle: 'long', dateStyle: 'medium' });
-      return [[zone], [format.format(Date.UTC(2026, 2, 1))], [format.format(Date.UTC(2026, 6, 1))]];
+      const { winter, summer } = zoneTimes(wiki.language, zone);
+      return [[zone], [winter], [summer]];
     });
     return { kind: 'table', head: [label.zone, `${label.date} 1`, `${label.date} 2`], rows };
   }
