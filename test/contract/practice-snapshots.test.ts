@@ -175,6 +175,18 @@ describe('practice upstream: exports', () => {
     }
   });
 
+  it('makes new generations on a schedule when told to', async () => {
+    const rig = await practiceFor({ snapshotEveryMs: 5 });
+    try {
+      const before = await rig.info(`/v2/snapshots/${DATASET}`);
+      let after = before;
+      while (after['date_modified'] === before['date_modified']) after = await rig.info(`/v2/snapshots/${DATASET}`);
+      expect(after.identifier).toBe(DATASET);
+    } finally {
+      await rig.practice.close();
+    }
+  });
+
   it('leaves ghosts, duplicates and holes at the rates it was given', async () => {
     const rig = await practiceFor({ flaws: { ...FLAWLESS, ghostRate: 1 } });
     try {

@@ -158,6 +158,28 @@ describe('practice upstream: stream positions', () => {
   });
 });
 
+describe('practice upstream: throttle', () => {
+  it('keeps a connection to one part at a tenth of the rate', async () => {
+    const slow = await practiceFor({ streamThrottle: 200 });
+    try {
+      const title = 'Throttled';
+      await slow.practice.act({ action: 'create', project: PROJECT, title });
+      const found = await openStream(slow, {
+        body: { since: iso(Date.now() - HOUR), filters: [{ field: 'name', value: title }] },
+      });
+      const { partition, offset } = (await found.next()).event;
+      await slow.practice.act({ action: 'edit', project: PROJECT, title, count: 3 });
+      const one = await openStream(slow, { body: { parts: [Math.floor(partition / 5)], offsets: { [partition]: offset } } });
+      const began = performance.now();
+      await one.take(4);
+      // 20 events a second: three pauses of 50 ms lie between four events; a busy machine only makes it longer.
+      expect(performance.now() - began).toBeGreaterThan(130);
+    } finally {
+      await slow.practice.close();
+    }
+  });
+});
+
 describe('practice upstream: retention', () => {
   it('forgets events after it: a time before goes to the earliest left, an offset before silently to the newest', async () => {
     let later = Date.UTC(2026, 9, 1);
