@@ -98,6 +98,7 @@ export function startThreadFeed(job: FeedJob, onMessage: (message: FeedMessage) 
   const worker = new Worker(new URL('./unpack-worker' + (import.meta.url.endsWith('.ts') ? '.ts' : '.js'), import.meta.url), {
     workerData: job,
     name: 'unpack',
+    // Pieces of output are freed when the small objects around them are collected: soon, with little room for those.
     resourceLimits: { maxYoungGenerationSizeMb: 1 },
   });
   let isClosed = false;

@@ -68,7 +68,7 @@ export interface ReaderSettings {
 }
 
 /** Raw bytes of one job: large enough that handing it over costs nothing, small enough to keep all threads busy. */
-const JOB_BYTES = 4 * 1024 * 1024;
+const JOB_BYTES = 2 * 1024 * 1024;
 /** Finished batches that may wait for the consumer, beyond the jobs in work: rides out a slow commit. */
 const READY_BATCHES = 8;
 

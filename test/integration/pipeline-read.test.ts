@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Codec } from '../../mirror-core/contracts/article.ts';
 import {
   type BadLine,
@@ -137,8 +140,8 @@ describe('readRecords: formats', () => {
 
 describe('readRecords: lines', () => {
   it('accepts CRLF, a byte order mark, blank lines and a last line without an end', async () => {
-    const text = `\ufeff${small[0] ?? ''}\r\n\r\n   \n${small[1] ?? ''}`;
-    const { texts, summary, bad } = await fromBytes(Buffer.from(text));
+    const content = `\ufeff${small[0] ?? ''}\r\n\r\n   \n${small[1] ?? ''}`;
+    const { texts, summary, bad } = await fromBytes(Buffer.from(content));
     expect(marks(texts)).toEqual(marks(small.slice(0, 2)));
     expect(bad).toEqual([]);
     expect(summary).toMatchObject({ lines: 4, blankLines: 2, records: 2 });
@@ -212,17 +215,22 @@ describe('readRecords: threads', () => {
     expect(texts[400] === huge && texts[401] === huge).toBe(true);
   });
 
-  it('ends its threads when the consumer stops early', async () => {
+  it('ends its threads when the consumer stops early: a process with nothing else to do ends too', async () => {
     const path = await fileOf('early.ndjson', Buffer.from(largeText));
-    const before = process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length;
-    for await (const batch of readRecords(
-      { path, name: 'early' },
-      { codec: 'zstd', signal: AbortSignal.any([]), onBadLine: () => undefined },
-    )) {
-      expect(batch.records.length).toBeGreaterThan(0);
-      break;
-    }
-    expect(process.getActiveResourcesInfo().filter((kind) => kind === 'MessagePort').length).toBe(before);
+    const reader = new URL('../../mirror-core/pipeline/read-records.ts', import.meta.url).href;
+    const program = `
+      import { readRecords } from ${JSON.stringify(reader)};
+      const options = { codec: 'zstd', signal: new AbortController().signal, onBadLine: () => undefined };
+      for await (const { records } of readRecords({ path: ${JSON.stringify(path)}, name: 'early' }, options)) {
+        console.log(records.length > 0);
+        break;
+      }`;
+    const script = await fileOf('early.mjs', Buffer.from(program));
+    const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const [output] = await Promise.all([text(child.stdout), once(child, 'close')]);
+    expect(output).toBe('true\n');
+    expect(child.exitCode).toBe(0);
   });
 
   it('stops when aborted, before and while reading, with the reason of the signal', async () => {
