@@ -205,8 +205,8 @@ export async function runCli(args: readonly string[], environment: CliEnvironmen
     const program = buildProgram((chosen) => (work = chosen), {
       writeOut: (text) => environment.stdout.write(text),
       writeErr: (text) => (wantsJson ? undefined : environment.stderr.write(text)),
-      getOutHelpWidth: () => environment.stdout.columns ?? 80,
-      getErrHelpWidth: () => environment.stderr.columns ?? 80,
+      getOutHelpWidth: () => environment.stdout.columns || 80,
+      getErrHelpWidth: () => environment.stderr.columns || 80,
     });
     if (args.length === 0) program.help({ error: true });
     await program.parseAsync([...args], { from: 'user' });

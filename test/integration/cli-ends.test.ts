@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ERROR_CATALOGUE, EXIT, type ErrorCode } from '../../mirror-core/contracts/errors.ts';
+import { ERROR_CATALOGUE, EXIT, type ErrorCode, MirrorError } from '../../mirror-core/contracts/errors.ts';
 import { describeFailure } from '../../mirror-core/cli/failure.ts';
 import type { HostPort } from '../../mirror-core/cli/host-port.ts';
 import { buildProgram } from '../../mirror-core/cli/program.ts';
@@ -112,6 +112,12 @@ describe('what goes wrong', () => {
   it('tells help and version from mistakes', async () => {
     expect(await run(['--version'])).toMatchObject({ code: 0, err: '' });
     expect((await run(['status', '--help'])).out).toContain('--watch');
+  });
+
+  it('adds what to do only where the message leaves it open', () => {
+    const words = (message: string): string => describeFailure(new MirrorError('UPSTREAM_UNREACHABLE', message)).message;
+    expect(words('Cannot reach it. Check the network.')).toBe('Cannot reach it. Check the network.');
+    expect(words('Cannot reach it.')).toContain('Cannot reach it; check the connection');
   });
 
   it('ends as interrupted when it is stopped', () => {

@@ -154,7 +154,7 @@ export async function narrate(
     }
     context.message(`Mirroring ${countOf(status.datasets.length, 'dataset')} …`);
     const datasets = await narrateLoading(context, running, context.signal);
-    const isLive = datasets.every((dataset) => dataset.state.kind === 'live');
+    const isLive = datasets.every((dataset) => dataset.state.kind === 'live' || dataset.mode === 'manual');
     context.message('');
     context.message(
       isLive

@@ -21,8 +21,9 @@ function createPicture(context: CliContext): (status: MirrorStatus) => void {
   const { stdout } = context.environment;
   let drawn = 0;
   return (status) => {
-    const columns = stdout.columns ?? 80;
-    const room = (stdout.rows ?? 24) - 1;
+    // Terminals that do not tell their size say 0.
+    const columns = stdout.columns || 80;
+    const room = (stdout.rows || 24) - 1;
     // Colours would be cut too; the live picture does without where it must cut.
     const lines = statusLines(status, context.paint)
       .slice(0, room)

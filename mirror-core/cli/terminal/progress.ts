@@ -61,7 +61,7 @@ export function progressDisplay(
       if (target.isTTY !== true || now() - drawnAt < DRAW_EVERY_MS) return;
       drawnAt = now();
       isDrawn = true;
-      target.write(`\r\u001B[2K${progressLine({ label, done, total, elapsedMs: now() - started, unit }, target.columns ?? 80)}`);
+      target.write(`\r\u001B[2K${progressLine({ label, done, total, elapsedMs: now() - started, unit }, target.columns || 80)}`);
     },
     end: () => {
       if (isDrawn) target.write('\r\u001B[2K');
