@@ -47,9 +47,7 @@ function applyRecord(change: RecordChange, context: ApplyContext): Outcome {
   const mark = takeMarkOfRecord(keys, previous, context);
   const { eventTime, publishedTime, versionId } = keys;
   const decision = decideRecord(previous?.entry, { eventTime, publishedTime, versionId, sha256 });
-  if (decision.action !== 'ignore' && decision.action !== 'keep-later-time') {
-    return storeRecord(change, decision, previous, mark, context);
-  }
+  if (decision.action !== 'ignore') return storeRecord(change, decision, previous, mark, context);
   if (previous === undefined) return 'stale';
   if (previous.kind === 'live' && bringsBackErasedText(previous, change, mark, decision)) {
     const { eventTime: latest, deletedTime } = previous.entry;
@@ -152,9 +150,6 @@ function keepRecord(
         : { ...next, entry: { ...next.entry, generation } };
     refuteAbsence(title, context);
   }
-  if (decision.action === 'keep-later-time' && next.kind === 'live') {
-    next = { ...next, entry: { ...next.entry, eventTime: decision.eventTime } };
-  }
   if (next.kind === 'live' && mark !== undefined && next.entry.versionId === versionId) {
     const isNews = hiddenBits(mark.visibility) !== hiddenBits(next.entry.visibility);
     if (isNews) {
@@ -164,7 +159,7 @@ function keepRecord(
     }
   }
   if (next !== previous) staging.setEntry(title, next);
-  return decision.action === 'ignore' ? decision.reason : 'stale';
+  return decision.reason;
 }
 
 function applyDelete(change: DeleteChange, context: ApplyContext): Outcome {

@@ -5,8 +5,8 @@
  * duplication that upstream can produce ends in the same state. Two refinements of the published table, both only where its rows
  * would let the outcome depend on arrival order (docs/architecture.md, "The decision table"):
  *
- * 1. Where event time and version disagree about which of two updates is newer (a retried event carries a later page; an undelete
- *    returns an earlier one), `event.date_published` decides when both records have it: the page is read just before publishing.
+ * 1. An earlier event with a higher version is a retried event that carries a newer page, unless it was published before the stored
+ *    record: then it is an old record of a page that was undone since. The page is read just before `event.date_published`.
  * 2. A deletion is remembered after the title lives again, so that an update from before it stays stale.
  */
 import type { Visibility } from '../contracts/article.ts';
@@ -23,8 +23,6 @@ export interface IncomingRecord {
 export type RecordDecision =
   /** Store the record; `eventTime` and `deletedTime` become the title's. */
   | { readonly action: 'insert' | 'replace'; readonly eventTime: UpstreamTime; readonly deletedTime: UpstreamTime | undefined }
-  /** Keep the stored record, but the title is now known to be as late as `eventTime`. */
-  | { readonly action: 'keep-later-time'; readonly eventTime: UpstreamTime }
   | { readonly action: 'ignore'; readonly reason: 'unchanged' | 'stale' };
 
 export interface IncomingDelete {
@@ -89,11 +87,7 @@ export function decideRecord(entry: TitleEntry | undefined, incoming: IncomingRe
   const byVersion = incoming.versionId - entry.versionId;
   const byPublished = comparePublished(incoming, entry);
 
-  if (byTime > 0) {
-    // Later event, older page: published before the stored one, overtaken on the way.
-    if (byVersion < 0 && byPublished < 0) return { action: 'keep-later-time', eventTime: incoming.eventTime };
-    return { action: 'replace', eventTime: incoming.eventTime, deletedTime };
-  }
+  if (byTime > 0) return { action: 'replace', eventTime: incoming.eventTime, deletedTime };
   if (byTime === 0) {
     if (byVersion === 0 && isSameRecord(entry, incoming)) return { action: 'ignore', reason: 'unchanged' };
     // Same event, same version, other bytes: a stream record has its position, a snapshot record has not. The first one stays.

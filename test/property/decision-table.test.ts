@@ -116,8 +116,6 @@ class Title {
         sha256: Uint8Array.of(message.version),
       };
       const decision = decideRecord(this.entry, incoming);
-      if (decision.action === 'keep-later-time' && this.entry?.kind === 'live')
-        this.entry = { ...this.entry, eventTime: decision.eventTime };
       if (decision.action === 'insert' || decision.action === 'replace')
         this.entry = live(incoming, decision.eventTime, decision.deletedTime);
     }
