@@ -1,7 +1,7 @@
 /** Reading `wikimirror.toml`: values by dotted name, each with its line, and unknown names refused with a suggestion. */
 import { readFile, stat } from 'node:fs/promises';
 import { parse, TomlError } from 'smol-toml';
-import { isMirrorError, messageOf, MirrorError } from '../contracts/errors.ts';
+import { messageOf, MirrorError } from '../contracts/errors.ts';
 import { CONFIG_KEYS, type ConfigValue, findKey, isGroup } from './keys.ts';
 import { closest } from './suggest.ts';
 import { checkValue } from './values.ts';
@@ -168,9 +168,4 @@ export async function readConfigFile(path: string, isRequired: boolean): Promise
     );
   }
   return { values, warnings };
-}
-
-/** Whether `error` is a refusal of the configuration, as opposed to a fault of ours. */
-export function isConfigRefusal(error: unknown): error is MirrorError {
-  return isMirrorError(error, 'CONFIG_INVALID');
 }
