@@ -7,7 +7,7 @@
 import type { RecordKeys } from '../contracts/article.ts';
 import { isMirrorError, messageOf, MirrorError } from '../contracts/errors.ts';
 import { BROKEN, bufferOver, CLOSE_OBJECT, COLON, COMMA, OPEN_ARRAY, OPEN_OBJECT, CLOSE_ARRAY, QUOTE } from './json-bytes.ts';
-import { isSpace, skipSpace, skipSpaceBack, skipStringBack, spells } from './json-bytes.ts';
+import { isSpace, skipSpace, skipSpaceBack, skipString, skipStringBack, skipValue, spells } from './json-bytes.ts';
 import { type KeyWord, MemberCursor } from './members.ts';
 import { FIELD, FIELD_COUNT, FIELD_WORDS, readKeys, type Spans } from './record-fields.ts';
 
@@ -22,7 +22,8 @@ const TAIL_BYTES = 64 * 1024;
 
 /**
  * The members of one record that the mirror decides by. Duplicate members: the last one wins, as with JSON.parse.
- * A record that is broken only inside its body is accepted (the transport's checksums cover that).
+ * A record that is broken only inside its body is accepted (the transport's checksums cover that), and of a record with two long
+ * bodies, which no writer of JSON makes, what stands between them is not seen.
  * @throws MirrorError RECORD_INVALID — the line is not a JSON object, or lacks `name` or a usable `is_part_of.identifier`
  */
 export function scanRecord(line: Uint8Array): RecordKeys {
@@ -96,7 +97,8 @@ function skipValueBack(bytes: Buffer, last: number, start: number): number {
   let at = last;
   if (lastByte !== CLOSE_OBJECT && lastByte !== CLOSE_ARRAY) {
     while (at >= start && bytes[at] !== COLON && !isSpace(bytes[at])) at -= 1;
-    return at < last ? at + 1 : BROKEN;
+    // Checked forward: the brace of a record cut short must not pass for a value.
+    return at < last && skipValue(bytes, at + 1, last + 1) === last + 1 ? at + 1 : BROKEN;
   }
   let depth = 0;
   while (at >= start) {
@@ -127,7 +129,7 @@ function scanTail(bytes: Buffer, bodyKey: number, spans: Spans): boolean {
   for (;;) {
     const last = skipSpaceBack(bytes, before, bodyKey);
     const valueStart = skipValueBack(bytes, last, bodyKey);
-    if (valueStart === BODY) return isSeen[FIELD.event] === 1;
+    if (valueStart === BODY) return isSeen[FIELD.event] === 1 && holdsText(bytes, spans[2 * FIELD.article_body] ?? 0);
     if (valueStart === BROKEN) return false;
     const colon = skipSpaceBack(bytes, valueStart, bodyKey);
     if (bytes[colon] !== COLON) return false;
@@ -148,6 +150,18 @@ function scanTail(bytes: Buffer, bodyKey: number, spans: Spans): boolean {
     before = skipSpaceBack(bytes, keyStart, bodyKey);
     if (bytes[before] !== COMMA) return false;
   }
+}
+
+/** Whether the object at `start` has a string as long as article text: a short body is not the one met from behind. */
+function holdsText(bytes: Buffer, start: number): boolean {
+  if (bytes[start] !== OPEN_OBJECT) return false;
+  const cursor = new MemberCursor(bytes, start, bytes.length);
+  while (cursor.next()) {
+    const limit = Math.min(bytes.length, cursor.valueStart + BODY_STRING_BYTES);
+    if (bytes[cursor.valueStart] === QUOTE && skipString(bytes, cursor.valueStart, limit) === BROKEN) return true;
+    cursor.skip();
+  }
+  return false;
 }
 
 /** The last instance: what JSON.parse accepts is read from its canonical spelling, what it refuses is refused with its reason. */

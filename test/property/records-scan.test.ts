@@ -101,9 +101,11 @@ const unknownMember: fc.Arbitrary<Member> = fc.record({
   key: fc.oneof(trickyText, fc.constantFrom('html', 'Name', 'identifier ')),
   value: anything,
 });
+/** A second body is a short one: what stands between two long ones is knowingly not looked at. */
+const shortBody = fc.record({ html: trickyText }, { requiredKeys: [] });
 const repeatedMember: fc.Arbitrary<Member> = fc
   .constantFrom(...Object.keys(wanted))
-  .chain((key) => (wanted[key] ?? anything).map((value) => ({ key, value })));
+  .chain((key) => (key === 'article_body' ? shortBody : (wanted[key] ?? anything)).map((value) => ({ key, value })));
 
 /** Upstream's order with strangers in between, or any order at all. */
 const memberLists: fc.Arbitrary<Member[]> = fc

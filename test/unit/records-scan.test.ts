@@ -106,6 +106,7 @@ describe('scanRecord', () => {
     ['hello', /^not JSON/],
     ['[1,2]', /not a JSON object/],
     ['{"name":"a"', /^not JSON/],
+    ['{"name":"a","is_part_of":{"identifier":"enwiki"},"article_body":{}', /^not JSON/],
     ['{"name":"a" "is_part_of":{"identifier":"enwiki"}}', /^not JSON/],
     ['{"name":"a","is_part_of":{"identifier":"enwiki"}} x', /^not JSON/],
     ['{"is_part_of":{"identifier":"enwiki"}}', /no name/],
