@@ -7,6 +7,7 @@ import {
   ImportResultSchema,
   MirrorEventSchema,
   MirrorStatusSchema,
+  QuarantineRowSchema,
   RemoveResultSchema,
   type CatalogueProject,
   type DatasetStatus,
@@ -15,7 +16,7 @@ import {
   type MirrorStatus,
 } from '../contracts/control-api.ts';
 import { ERROR_CATALOGUE, type ErrorCode, isAbortError, messageOf, MirrorError } from '../contracts/errors.ts';
-import type { ManifestRow } from '../contracts/store-port.ts';
+import type { ManifestRow, QuarantineRow } from '../contracts/store-port.ts';
 import type { ImportOptions, LookupRequest, MirrorAccess, VerifyOptions, VerifyOutcome } from './mirror-access.ts';
 import { readEvents, readLines } from './wire-streams.ts';
 
@@ -130,6 +131,11 @@ export class DaemonClient implements MirrorAccess {
     const response = await this.#call('GET', `/api/datasets/${encodeURIComponent(id)}/manifest?tombstones=${String(tombstones)}`);
     // Rows come from our own server of the same version; checking millions of them would double the time.
     for await (const row of readLines(response)) yield row as ManifestRow;
+  }
+
+  async quarantine(id: string): Promise<readonly QuarantineRow[]> {
+    const response = await this.#call('GET', `/api/datasets/${encodeURIComponent(id)}/quarantine`);
+    return checked(Type.Array(QuarantineRowSchema), await response.json(), 'the quarantine');
   }
 
   async verify(id: string, options: VerifyOptions): Promise<VerifyOutcome> {

@@ -44,7 +44,19 @@ export interface PracticeOptions {
   readonly onReady?: (running: RunningPractice) => void;
 }
 
-export const PRACTICE_ACTIONS = ['edit', 'create', 'move', 'delete', 'undelete', 'hide', 'unhide'] as const;
+export const PRACTICE_ACTIONS = [
+  'edit',
+  'double-edit',
+  'create',
+  'move',
+  'delete',
+  'undelete',
+  'hide',
+  'unhide',
+  'overtake',
+  'replay',
+  'random',
+] as const;
 export type PracticeAction = (typeof PRACTICE_ACTIONS)[number];
 
 export interface PracticeActRequest {

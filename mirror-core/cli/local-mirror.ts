@@ -2,7 +2,7 @@
 import type { DatasetStatus, ImportResult, MirrorEvent, MirrorStatus, CatalogueProject } from '../contracts/control-api.ts';
 import { MirrorError } from '../contracts/errors.ts';
 import { type DatasetId, titleKey } from '../contracts/identifiers.ts';
-import type { DatasetReader, ManifestRow } from '../contracts/store-port.ts';
+import type { DatasetReader, ManifestRow, QuarantineRow } from '../contracts/store-port.ts';
 import type { OfflineMirror } from './host-port.ts';
 import type { ImportOptions, LookupRequest, MirrorAccess, VerifyOptions, VerifyOutcome } from './mirror-access.ts';
 
@@ -61,6 +61,10 @@ export class LocalMirror implements MirrorAccess {
 
   async *manifest(id: DatasetId, tombstones: boolean): AsyncGenerator<ManifestRow> {
     yield* (await this.#reader(id)).manifest({ tombstones });
+  }
+
+  async quarantine(id: DatasetId): Promise<readonly QuarantineRow[]> {
+    return (await this.#reader(id)).quarantine();
   }
 
   verify(id: DatasetId, options: VerifyOptions): Promise<VerifyOutcome> {

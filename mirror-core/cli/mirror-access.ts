@@ -1,7 +1,7 @@
 /** The mirror as the commands see it, whether a daemon runs it or this process opens it. */
 import type { CatalogueProject, DatasetStatus, ImportResult, MirrorEvent, MirrorStatus } from '../contracts/control-api.ts';
 import type { DatasetId } from '../contracts/identifiers.ts';
-import type { ManifestRow, VerifyProblem } from '../contracts/store-port.ts';
+import type { ManifestRow, QuarantineRow, VerifyProblem } from '../contracts/store-port.ts';
 
 export interface VerifyOptions {
   readonly signal: AbortSignal;
@@ -41,6 +41,8 @@ export interface MirrorAccess {
   /** @throws MirrorError DAEMON_REQUIRED for `sync` when no daemon runs */
   act(id: DatasetId, action: 'pause' | 'resume' | 'sync'): Promise<DatasetStatus>;
   manifest(id: DatasetId, tombstones: boolean): AsyncIterable<ManifestRow>;
+  /** Bad lines kept aside, the newest thousand, oldest first. */
+  quarantine(id: DatasetId): Promise<readonly QuarantineRow[]>;
   verify(id: DatasetId, options: VerifyOptions): Promise<VerifyOutcome>;
   import(options: ImportOptions): Promise<ImportResult>;
   /** Records of this title. @throws MirrorError NOT_FOUND */

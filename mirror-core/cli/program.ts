@@ -9,7 +9,7 @@ import { runDoctor } from './commands/doctor.ts';
 import { getArticle } from './commands/get.ts';
 import { byteSize, plainNumber, wholeNumber } from './commands/ids.ts';
 import { actInPractice, exportPractice, makeCorpus, servePractice, setPracticeRate } from './commands/practice.ts';
-import { importFile, printManifest, verifyDatasets } from './commands/records.ts';
+import { importFile, printManifest, printQuarantine, verifyDatasets } from './commands/records.ts';
 import { serve, start } from './commands/serve.ts';
 import { showStatus } from './commands/status.ts';
 import { CliContext, type CliEnvironment, type GlobalOptions } from './context.ts';
@@ -146,6 +146,10 @@ function addReading(program: Command, choose: Choose): void {
     .summary('the inventory of a dataset, one JSON object a line')
     .option('--tombstones', 'deleted titles too')
     .action((name: string, options: { tombstones?: boolean }) => choose((context) => printManifest(context, name, options)));
+  program
+    .command('quarantine [dataset...]')
+    .summary('lines that could not be read, with file, line and reason')
+    .action((names: string[]) => choose((context) => printQuarantine(context, names)));
   program
     .command('config')
     .summary('look at the configuration')

@@ -150,6 +150,18 @@ export const ImportResultSchema = Type.Object({
   datasets: Type.Array(Type.String()),
 });
 
+/** A bad line, kept aside so that nothing is dropped silently. */
+export const QuarantineRowSchema = Type.Object({
+  id: Type.String(),
+  at: Type.String(),
+  source: Type.String({ description: 'file and archive member, or realtime' }),
+  line: Type.Integer({ description: '1-based; 0 when the source has no lines' }),
+  reason: Type.String(),
+  bytes: Type.Integer(),
+  sha256: Type.String(),
+  excerpt: Type.String({ description: 'first part of the line, at most 64 KiB' }),
+});
+
 export const ManifestQuerySchema = Type.Object({ tombstones: Type.Optional(Type.Boolean()) });
 
 export type ControlError = Static<typeof ControlErrorSchema>;

@@ -9,19 +9,13 @@ import {
   MirrorStatusSchema,
   QuotaUseSchema,
   RemoveResultSchema,
+  QuarantineRowSchema,
 } from '../contracts/control-api.ts';
 import { MirrorError } from '../contracts/errors.ts';
 import { parseDatasetId, type DatasetId } from '../contracts/identifiers.ts';
 import type { DatasetReader } from '../contracts/store-port.ts';
 import type { App, ServerOptions } from './app.ts';
-import {
-  controlErrors,
-  DatasetParams,
-  EventsQuery,
-  ProjectsQuery,
-  QuarantineRowSchema,
-  streamResponse,
-} from './control-schemas.ts';
+import { controlErrors, DatasetParams, EventsQuery, ProjectsQuery, streamResponse } from './control-schemas.ts';
 import type { EventFeed } from './event-feed.ts';
 import { manifestLines } from './manifest-lines.ts';
 import { MEDIA_TYPE } from './negotiation.ts';

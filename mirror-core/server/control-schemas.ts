@@ -29,13 +29,4 @@ export const ArticleParams = Type.Object({
   project: Type.String({ maxLength: 64 }),
   '*': Type.String({ description: 'title, spaces or underscores; slashes may stay as they are' }),
 });
-export const QuarantineRowSchema = Type.Object({
-  id: Type.String(),
-  at: Type.String(),
-  source: Type.String(),
-  line: Type.Integer(),
-  reason: Type.String(),
-  bytes: Type.Integer(),
-  sha256: Type.String(),
-  excerpt: Type.String(),
-});
+

@@ -18,6 +18,7 @@ import { openGap, readGaps, type LostStretch } from './gaps.ts';
 import { ProgressMeter, type ProgressFigures } from './progress.ts';
 import { quarantineLine } from './quarantine.ts';
 import type { RealtimeService } from './realtime/realtime-service.ts';
+import { storedStreamTime } from './realtime/stored-time.ts';
 import { answerToFailure } from './recovery.ts';
 import { loadSnapshot, readPlan } from './snapshot/load.ts';
 import { isNewState, next, type SyncInput } from './state-machine.ts';
@@ -70,6 +71,7 @@ export class DatasetSync {
   #forceCheck = false;
   #failures = 0;
   #batchesUntilMs: number | undefined;
+  #streamUntilMs: number | undefined;
   #streamFailure: Error | undefined;
   #newerVersion: string | undefined;
   #isForced = false;
@@ -94,6 +96,7 @@ export class DatasetSync {
   async prepare(): Promise<void> {
     this.#snapshot = decodeSnapshot(await this.store.checkpoint('snapshot'));
     this.#batchesUntilMs = decodeBatch(await this.store.checkpoint('batch'))?.nextHourMs;
+    this.#streamUntilMs = await storedStreamTime(this.store);
   }
 
   /** The generation last loaded completely. */
@@ -114,6 +117,7 @@ export class DatasetSync {
     run?.abort.abort();
     await run?.done;
     await this.#options.realtime.detach(this.id);
+    this.#streamUntilMs = await storedStreamTime(this.store);
   }
 
   async pause(by: 'user' | 'schedule' | 'power'): Promise<void> {
@@ -392,7 +396,7 @@ export class DatasetSync {
       return { asOfMs: timeToMs(stream.completeUntil), lagMs: Math.max(0, nowMs - timeToMs(behind)) };
     }
     const exported = this.#snapshot.exportedAfter === null ? undefined : parseUpstreamTime(this.#snapshot.exportedAfter);
-    const asOfMs = Math.max(exported === undefined ? 0 : timeToMs(exported), this.#batchesUntilMs ?? 0);
+    const asOfMs = Math.max(exported === undefined ? 0 : timeToMs(exported), this.#batchesUntilMs ?? 0, this.#streamUntilMs ?? 0);
     return asOfMs === 0 ? { asOfMs: null, lagMs: null } : { asOfMs, lagMs: Math.max(0, nowMs - asOfMs) };
   }
 }

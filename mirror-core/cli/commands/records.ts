@@ -1,4 +1,4 @@
-/** Commands over all records of a dataset: import, verify, manifest. */
+/** Commands over all records of a dataset: import, verify, manifest, quarantine. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
@@ -93,10 +93,18 @@ export async function importFile(context: CliContext, file: string, options: Imp
       `${countOf(result.records, 'record')} read from ${harmless(source.name)}: ${countWords(result.applied)} stored, ${countWords(result.unchanged)} already known or older, in ${result.datasets.length === 0 ? 'no dataset' : result.datasets.join(', ')}`,
     );
     if (result.quarantined > 0)
-      context.message(`warning: ${countOf(result.quarantined, 'bad line')} kept aside; wikimirror status counts them`);
+      context.message(`warning: ${countOf(result.quarantined, 'bad line')} kept aside; wikimirror quarantine shows them`);
   } finally {
     display.end();
   }
+}
+
+/** The named datasets, or all there are. */
+async function chosenDatasets(context: CliContext, names: readonly string[]): Promise<readonly string[]> {
+  if (names.length > 0) return names;
+  return withAccess(context, { mayCreate: false }, async (mirror) =>
+    (await mirror.status()).datasets.map((dataset) => dataset.id),
+  );
 }
 
 async function verifyOne(context: CliContext, name: string): Promise<VerifyOutcome> {
@@ -114,12 +122,7 @@ async function verifyOne(context: CliContext, name: string): Promise<VerifyOutco
 
 /** Prints a report for each dataset. @throws MirrorError STORE_CORRUPT when records are damaged */
 export async function verifyDatasets(context: CliContext, names: readonly string[]): Promise<void> {
-  const chosen =
-    names.length > 0
-      ? names
-      : await withAccess(context, { mayCreate: false }, async (mirror) =>
-          (await mirror.status()).datasets.map((dataset) => dataset.id),
-        );
+  const chosen = await chosenDatasets(context, names);
   const reports: VerifyOutcome[] = [];
   for (const name of chosen) {
     const report = await verifyOne(context, name);
@@ -155,4 +158,26 @@ export async function printManifest(
       await context.print(JSON.stringify(row));
     }
   });
+}
+
+const EXCERPT_CHARACTERS = 100;
+
+/** Shows what was kept aside, dataset by dataset; with `--json` whole rows, one a line. */
+export async function printQuarantine(context: CliContext, names: readonly string[]): Promise<void> {
+  let count = 0;
+  for (const name of await chosenDatasets(context, names)) {
+    const id = readDataset(name);
+    const rows = await withAccess(context, { mayCreate: false }, (mirror) => mirror.quarantine(id));
+    for (const row of rows) {
+      count += 1;
+      if (context.isJson) {
+        await context.print(JSON.stringify({ dataset: id, ...row }));
+        continue;
+      }
+      const place = row.line > 0 ? `${row.source}, line ${row.line}` : row.source;
+      await context.print(`${id}  ${harmless(place)}: ${harmless(row.reason)} (${countOf(row.bytes, 'byte')})`);
+      await context.print(`  ${harmless(row.excerpt.slice(0, EXCERPT_CHARACTERS))}`);
+    }
+  }
+  if (count === 0 && !context.isJson) await context.print('Nothing is kept aside.');
 }

@@ -6,6 +6,12 @@ const FORWARDED = process.platform === 'win32' ? ['SIGTERM'] : ['SIGINT', 'SIGTE
 /** Signals that must not end the launcher before its child. On Windows the console hands Ctrl-C to the child itself. */
 const HELD = [...new Set(['SIGINT', ...FORWARDED])];
 
+/**
+ * glibc gives every thread an arena of its own, which the load's threads never give back: two of them keep a load of 2 GB with
+ * 20 MiB lines 60 to 80 MB smaller, at no loss of speed that could be measured. Other C libraries ignore it.
+ */
+const MALLOC_ARENAS = '2';
+
 /** Where relative paths on the command line count from: npm changes into the project's folder and remembers where it was called. */
 function workingDirectory(root) {
   const called = process.env.INIT_CWD;
@@ -17,6 +23,7 @@ function once({ node, program, args, root }) {
     const child = spawn(node, ['--disable-warning=ExperimentalWarning', program, ...args], {
       stdio: 'inherit',
       cwd: workingDirectory(root),
+      env: { ...process.env, MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? MALLOC_ARENAS },
     });
     // In a terminal Ctrl-C reaches the whole group, npm passes it on once more, and so do we: the program counts signals
     // that arrive together as one.

@@ -138,6 +138,11 @@ export function decodePositions(value: unknown): Positions | undefined {
   return { partitions: decoded, savedAtMs: savedAt };
 }
 
+/** The positions in a stored checkpoint of a track (`realtime` or `catchup`). */
+export function decodeTrack(value: unknown): Positions | undefined {
+  return typeof value === 'object' && value !== null && 'positions' in value ? decodePositions(value.positions) : undefined;
+}
+
 /** The time to ask for so that nothing is missed although clocks differ: a little earlier. */
 export function withMargin(nowMs: number, marginMs: number): UpstreamTime {
   return addMs(timeFromMs(nowMs), -marginMs);

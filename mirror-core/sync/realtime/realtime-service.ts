@@ -12,6 +12,7 @@ import { StreamMember } from './member.ts';
 import {
   completeUntil,
   decodePositions,
+  decodeTrack,
   earliest,
   encodePositions,
   hasReached,
@@ -221,10 +222,6 @@ export class RealtimeService {
     );
     this.#hooks.onMemberFailed(member, error);
   }
-}
-
-function decodeTrack(value: unknown): Positions | undefined {
-  return typeof value === 'object' && value !== null && 'positions' in value ? decodePositions(value.positions) : undefined;
 }
 
 function decodeCatchUp(value: unknown): { readonly positions: Positions; readonly goal: Positions } | undefined {
