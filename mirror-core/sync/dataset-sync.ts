@@ -149,11 +149,8 @@ export class DatasetSync {
   async lost(lost: LostStretch): Promise<void> {
     const { gap, isNew } = await openGap(this.store, lost, this.#options.now());
     if (!isNew) return;
-    this.#options.onNotice(
-      'gap.opened',
-      this.id,
-      `Events between ${gap.from} and ${gap.until} could not be had (${gap.cause}): ${gap.healing}.`,
-    );
+    const words = `Events between ${gap.from} and ${gap.until} could not be had (${gap.cause}): ${gap.healing}.`;
+    this.#options.onNotice('gap.opened', this.id, words);
     this.#wake.now();
   }
 
@@ -208,7 +205,6 @@ export class DatasetSync {
     this.#move({ type: 'plan' });
     const capabilities = await this.#options.capabilities(signal);
     if (capabilities.realtime) await realtime.attach([this.store]);
-
     let snapshot = await this.#bootstrap(capabilities, signal);
     for (;;) {
       this.#failures = 0;

@@ -91,7 +91,7 @@ describe('what goes wrong', () => {
     [['get'], "missing required argument 'title'"],
     [['manifest', 'x_namespace_'], 'is not a dataset'],
     [['manifest', '../../etc'], 'is not a dataset'],
-    [['practice', 'act', 'explode'], 'expected one of edit, create'],
+    [['practice', 'act', 'explode'], 'expected one of edit'],
     [['practice', 'act', 'edit', '--count', '0'], 'Expected a whole number, 1 or more'],
     [['practice', 'corpus', 'f', '--size', 'big'], 'Expected an amount such as 20MB'],
     [[], 'Usage: wikimirror'],
