@@ -29,4 +29,3 @@ export const ArticleParams = Type.Object({
   project: Type.String({ maxLength: 64 }),
   '*': Type.String({ description: 'title, spaces or underscores; slashes may stay as they are' }),
 });
-

@@ -36,16 +36,11 @@ const tombstone = (t: number): Tombstone => ({
   generation: 0,
   mirroredAtMs: 0,
 });
-const update = (
-  t: number,
-  v: number,
-  published: number | undefined = undefined,
-  sha256 = HASH,
-): Parameters<typeof decideRecord>[1] => ({
+const update = (t: number, v: number, published?: number): Parameters<typeof decideRecord>[1] => ({
   eventTime: at(t),
   publishedTime: published === undefined ? at(t, 1) : at(published),
   versionId: v,
-  sha256,
+  sha256: HASH,
 });
 
 describe('update, snapshot and batch records', () => {
