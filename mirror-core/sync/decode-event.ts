@@ -3,10 +3,11 @@ import { encodeRecord } from '../records/encode.ts';
 import { scanRecord } from '../records/scan.ts';
 import type { Codec, RecordKeys } from '../contracts/article.ts';
 import type { Change, ChangeSource } from '../contracts/store-port.ts';
+import { removalOf } from './record-change.ts';
 
 export type DecodedEvent =
   | { readonly kind: 'change'; readonly keys: RecordKeys; readonly toChange: (source: ChangeSource) => Change }
-  /** A type we do not know, without a body: nothing can be applied, but the title is in doubt. */
+  /** A type we do not know, without a body: nothing can be applied, but it must be told. */
   | { readonly kind: 'unknown'; readonly keys: RecordKeys };
 
 /**
@@ -16,24 +17,13 @@ export type DecodedEvent =
  */
 export function decodeEvent(raw: Uint8Array, codec: Codec): DecodedEvent {
   const keys = scanRecord(raw);
-  const shared = {
-    title: keys.title,
-    pageId: keys.pageId,
-    versionId: keys.versionId,
-    eventTime: keys.eventTime,
-    publishedTime: keys.publishedTime,
-    position: keys.position,
-  };
-  if (keys.eventType === 'delete') {
-    return { kind: 'change', keys, toChange: (source) => ({ kind: 'delete', ...shared, source }) };
-  }
-  if (keys.eventType === 'visibility-change') {
-    const { visibility } = keys;
-    if (visibility === undefined) return { kind: 'unknown', keys };
-    return { kind: 'change', keys, toChange: (source) => ({ kind: 'visibility', ...shared, visibility, source }) };
-  }
+  const isRemoval = removalOf(keys, 'realtime') !== undefined;
   // `create` and `move` are in older descriptions; an unknown type with a body is an update (contract §10.3, Client).
   const isUpdate = keys.eventType === 'update' || keys.eventType === 'create' || keys.eventType === 'move' || keys.hasBody;
-  if (!isUpdate) return { kind: 'unknown', keys };
-  return { kind: 'change', keys, toChange: (source) => ({ kind: 'record', record: encodeRecord(raw, codec), source }) };
+  if (!isRemoval && !isUpdate) return { kind: 'unknown', keys };
+  return {
+    kind: 'change',
+    keys,
+    toChange: (source) => removalOf(keys, source) ?? { kind: 'record', record: encodeRecord(raw, codec), source },
+  };
 }

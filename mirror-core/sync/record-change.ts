@@ -1,20 +1,18 @@
-/** What a record read from a file asks of the store: batches and event files hold deletions and visibility changes too. */
-import type { EncodedRecord } from '../contracts/article.ts';
+/** From a record to what it asks of the store: batches, event files and the stream hold deletions and visibility changes too. */
+import type { EncodedRecord, RecordKeys } from '../contracts/article.ts';
 import type { Change, ChangeSource } from '../contracts/store-port.ts';
 
-export function toChange(record: EncodedRecord, source: ChangeSource, generation?: number): Change {
-  const { keys } = record;
-  const shared = {
-    title: keys.title,
-    pageId: keys.pageId,
-    versionId: keys.versionId,
-    eventTime: keys.eventTime,
-    publishedTime: keys.publishedTime,
-    position: keys.position,
-    source,
-  };
+/** The deletion or visibility change that the record tells of; `undefined` when it tells of neither. */
+export function removalOf(keys: RecordKeys, source: ChangeSource): Change | undefined {
+  const { title, pageId, versionId, eventTime, publishedTime, position, visibility } = keys;
+  const shared = { title, pageId, versionId, eventTime, publishedTime, position, source };
   if (keys.eventType === 'delete') return { kind: 'delete', ...shared };
-  if (keys.eventType === 'visibility-change' && keys.visibility !== undefined)
-    return { kind: 'visibility', ...shared, visibility: keys.visibility };
-  return { kind: 'record', record, source, ...(generation === undefined ? {} : { generation }) };
+  if (keys.eventType === 'visibility-change' && visibility !== undefined) return { kind: 'visibility', ...shared, visibility };
+  return undefined;
+}
+
+export function toChange(record: EncodedRecord, source: ChangeSource, generation?: number): Change {
+  return (
+    removalOf(record.keys, source) ?? { kind: 'record', record, source, ...(generation === undefined ? {} : { generation }) }
+  );
 }

@@ -22,98 +22,30 @@ const resume: SyncInput = { type: 'resume' };
 const fail: SyncInput = { type: 'fail', code: 'STORE_IO', message: 'disk', retryable: true };
 const reset: SyncInput = { type: 'reset' };
 
-/** Rows: state; columns: the kind that follows each input. */
-const TABLE: Record<keyof typeof ALL, Record<string, SyncState['kind']>> = {
-  idle: {
-    plan: 'planning',
-    load: 'bootstrapping',
-    catchUp: 'catching-up',
-    goLive: 'live',
-    wait: 'waiting',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'failed',
-    reset: 'idle',
-  },
-  planning: {
-    plan: 'planning',
-    load: 'bootstrapping',
-    catchUp: 'catching-up',
-    goLive: 'live',
-    wait: 'waiting',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'failed',
-    reset: 'idle',
-  },
-  loading: {
-    plan: 'planning',
-    load: 'bootstrapping',
-    catchUp: 'catching-up',
-    goLive: 'live',
-    wait: 'waiting',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'failed',
-    reset: 'idle',
-  },
-  catchingUp: {
-    plan: 'planning',
-    load: 'bootstrapping',
-    catchUp: 'catching-up',
-    goLive: 'live',
-    wait: 'waiting',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'failed',
-    reset: 'idle',
-  },
-  live: {
-    plan: 'planning',
-    load: 'bootstrapping',
-    catchUp: 'catching-up',
-    goLive: 'live',
-    wait: 'waiting',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'failed',
-    reset: 'idle',
-  },
-  waiting: {
-    plan: 'planning',
-    load: 'bootstrapping',
-    catchUp: 'catching-up',
-    goLive: 'live',
-    wait: 'waiting',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'failed',
-    reset: 'idle',
-  },
+/** The kind of state that follows each input, from every state but the two below. */
+const USUAL: Record<string, SyncState['kind']> = {
+  plan: 'planning',
+  load: 'bootstrapping',
+  catchUp: 'catching-up',
+  goLive: 'live',
+  wait: 'waiting',
+  pause: 'paused',
+  resume: 'planning',
+  fail: 'failed',
+  reset: 'idle',
+};
+const stuck = (kind: SyncState['kind']): typeof USUAL => Object.fromEntries(Object.keys(USUAL).map((input) => [input, kind]));
+const TABLE: Record<keyof typeof ALL, typeof USUAL> = {
+  idle: USUAL,
+  planning: USUAL,
+  loading: USUAL,
+  catchingUp: USUAL,
+  live: USUAL,
+  waiting: USUAL,
   // Late reports of cancelled work must not end a pause …
-  paused: {
-    plan: 'paused',
-    load: 'paused',
-    catchUp: 'paused',
-    goLive: 'paused',
-    wait: 'paused',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'paused',
-    reset: 'idle',
-  },
+  paused: { ...stuck('paused'), resume: 'planning', reset: 'idle' },
   // … nor revive what failed.
-  failed: {
-    plan: 'planning',
-    load: 'failed',
-    catchUp: 'failed',
-    goLive: 'failed',
-    wait: 'failed',
-    pause: 'paused',
-    resume: 'planning',
-    fail: 'failed',
-    reset: 'idle',
-  },
+  failed: { ...stuck('failed'), plan: 'planning', resume: 'planning', pause: 'paused', reset: 'idle' },
 };
 const INPUTS: Record<string, SyncInput> = { plan, load, catchUp, goLive, wait, pause, resume, fail, reset };
 
