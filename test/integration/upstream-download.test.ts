@@ -100,7 +100,7 @@ describe('a download', () => {
 
   it('does not trust bytes beyond what the sidecar vouches for', async () => {
     const { client, request, file, gets } = await scene();
-    await writePart(request.path, Buffer.concat([file.bytes.subarray(0, 1_000), Buffer.alloc(5_000)]), {
+    await writePart(request.path, Buffer.concat([file.bytes.subarray(0, 1_000), Buffer.alloc(400_000)]), {
       etag: file.etag,
       totalBytes: 300_000,
       doneBytes: 1_000,
@@ -144,7 +144,7 @@ describe('a download', () => {
 
   it.each([
     ['a wrong start', 'bytes 999-299999/300000', '"v1-2"'],
-    ['another total', 'bytes 1000-300000/300001', '"v1-2"'],
+    ['another total', 'bytes 1000-299999/300001', '"v1-2"'],
     ['another ETag', 'bytes 1000-299999/300000', '"v9"'],
     ['no range', undefined, '"v1-2"'],
   ])('never splices: a 206 with %s makes it start over', async (_, contentRange, etag) => {
