@@ -70,7 +70,10 @@ function answerMalformed(error: Error & { readonly code?: string }, socket: Sock
 /** A body must arrive within half a minute, imports excepted: they may be as long as a snapshot. */
 function limitBodyTime(request: FastifyRequest): void {
   if (request.raw.url?.startsWith(IMPORT_PATH) === true) return;
-  const timer = setTimeout(() => request.raw.destroy(), BODY_TIMEOUT_MS);
+  const timer = setTimeout(() => {
+    // Nobody reads the end of a body that is not there: only `complete` tells a slow sender from a long answer.
+    if (!request.raw.complete) request.raw.destroy();
+  }, BODY_TIMEOUT_MS);
   timer.unref();
   const stop = (): void => clearTimeout(timer);
   request.raw.once('end', stop).once('close', stop);
