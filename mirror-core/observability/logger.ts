@@ -2,6 +2,7 @@
 import { Writable } from 'node:stream';
 import { destination, pino, type DestinationStream, type Logger, type LoggerOptions as LoggerSettings } from 'pino';
 import type { Config } from '../contracts/config.ts';
+import { isMirrorError, messageOf } from '../contracts/errors.ts';
 
 export type LogLevel = Config['log']['level'];
 
@@ -81,6 +82,20 @@ export function formatLogLine(line: string, useColor: boolean): string {
   return `${paint(at, 90)} ${paint(word.padEnd(5), color)} ${component}${typeof entry['msg'] === 'string' ? entry['msg'] : ''}${error}${tail}`;
 }
 
+/** What is logged of an error: ours by code and facts, since the place in the code says nothing to an operator; any other with its stack. */
+function errorFacts(error: unknown): unknown {
+  if (!isMirrorError(error)) return error instanceof Error ? pino.stdSerializers.err(error) : error;
+  const cause = error.cause === undefined ? {} : { cause: messageOf(error.cause) };
+  return {
+    type: error.name,
+    code: error.code,
+    message: error.message,
+    retryable: error.retryable,
+    context: error.context,
+    ...cause,
+  };
+}
+
 function wordsStream(target: TextTarget, useColor: boolean): DestinationStream {
   return new Writable({
     decodeStrings: false,
@@ -108,6 +123,7 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
   const settings: LoggerSettings = {
     level: options.level,
     base: null,
+    serializers: { err: errorFacts },
     redact: { paths: [...REDACTED_PATHS], censor: '[redacted]' },
     onChild: (child) => {
       const reference = new WeakRef<Logger>(child);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MirrorError } from '../../mirror-core/contracts/errors.ts';
 import { createLogger, formatLogLine } from '../../mirror-core/observability/logger.ts';
 
 function capture(isTTY = false) {
@@ -28,6 +29,21 @@ describe('logger', () => {
     createLogger({ level: 'info', stream }).logger.info(facts, 'said');
     expect(lines.join()).toContain('[redacted]');
     expect(lines.join()).not.toContain('hunter2');
+  });
+
+  it('logs our own errors by code and facts, without a stack; others with theirs', () => {
+    const { lines, stream } = capture();
+    const { logger } = createLogger({ level: 'info', stream });
+    logger.warn(
+      { err: new MirrorError('NO_SPACE', 'full', { cause: new Error('ENOSPC'), context: { freeBytes: 1 } }) },
+      'failed',
+    );
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      err: { code: 'NO_SPACE', message: 'full', context: { freeBytes: 1 }, cause: 'ENOSPC' },
+    });
+    expect(lines[0]).not.toMatch(/"stack"/);
+    logger.error({ err: new TypeError('odd') }, 'failed');
+    expect(lines[1]).toMatch(/"stack"/);
   });
 
   it('changes the level of a running logger and of children made before', () => {
