@@ -5,7 +5,7 @@ import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { type ConfigSources, loadConfig, type LoadedConfig } from '../config/load.ts';
 import { DATA_LAYOUT } from '../contracts/data-layout.ts';
-import { isMirrorError, messageOf, MirrorError } from '../contracts/errors.ts';
+import { ERROR_CATALOGUE, isMirrorError, messageOf, MirrorError } from '../contracts/errors.ts';
 import type { CliContext } from './context.ts';
 import { DaemonClient } from './daemon-client.ts';
 import { LocalMirror } from './local-mirror.ts';
@@ -60,6 +60,11 @@ function parseDaemonFile(text: string): { url: string } | undefined {
   }
 }
 
+/** Whether the answer is not one that the daemon of our own directory gives. */
+function isNotOurs(error: unknown): boolean {
+  return isMirrorError(error) && (error.code === 'DAEMON_UNREACHABLE' || ERROR_CATALOGUE[error.code].http < 500);
+}
+
 /** The daemon that serves `directory`, when one answers. */
 export async function findDaemon(directory: string, signal: AbortSignal): Promise<DaemonClient | undefined> {
   const text = await readIfPresent(join(directory, DATA_LAYOUT.daemon));
@@ -73,8 +78,9 @@ export async function findDaemon(directory: string, signal: AbortSignal): Promis
     return new DaemonClient(address, signal);
   } catch (error) {
     signal.throwIfAborted();
-    // The file of a daemon that was killed stays behind; whoever opens the directory next finds out by its lock.
-    if (isMirrorError(error, 'DAEMON_UNREACHABLE') || probe.aborted) return undefined;
+    // The note of a daemon that was killed stays behind, and anybody may listen at its address now: another program, or the mirror
+    // of another directory. Whoever opens the directory next finds out by its lock.
+    if (probe.aborted || isNotOurs(error)) return undefined;
     throw error;
   }
 }
@@ -105,16 +111,21 @@ export function practiceSources(
 }
 
 function remote(context: CliContext, url: string): DaemonClient {
-  const token = context.environment.env['WIKIMIRROR_TOKEN'];
-  if (token === undefined || token === '') {
+  const parsed = URL.parse(url);
+  if (parsed !== null && (parsed.username !== '' || parsed.password !== '')) {
     throw new MirrorError(
-      'AUTH_REQUIRED',
-      `to talk to ${url}, set WIKIMIRROR_TOKEN to the text in ${DATA_LAYOUT.controlToken} of its data directory`,
+      'USAGE',
+      'the address in --url or WIKIMIRROR_URL contains a user name or password; set WIKIMIRROR_TOKEN',
     );
   }
-  if (URL.parse(url) === null)
+  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:'))
     throw new MirrorError('USAGE', `--url ${url} is not an address; expected something like http://127.0.0.1:8750`);
-  return new DaemonClient({ url: url.replace(/\/+$/, ''), token: token.trim() }, context.signal);
+  const token = (context.environment.env['WIKIMIRROR_TOKEN'] ?? '').trim();
+  const expected = `set WIKIMIRROR_TOKEN to the text in ${DATA_LAYOUT.controlToken} of its data directory`;
+  if (token === '') throw new MirrorError('AUTH_REQUIRED', `talking to ${url} needs its control token; ${expected}`);
+  // Checked here, because whoever refuses to send it quotes it.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new MirrorError('AUTH_FAILED', `WIKIMIRROR_TOKEN is not a token; ${expected}`);
+  return new DaemonClient({ url: url.replace(/\/+$/, ''), token }, context.signal);
 }
 
 async function holdsMirror(directory: string): Promise<boolean> {

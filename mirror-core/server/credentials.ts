@@ -6,6 +6,8 @@ import type { TokenIssuer } from './access-tokens.ts';
 /** Name under which the holder of the control token appears. */
 const OPERATOR = 'operator';
 
+const WHERE = 'Use the text in secrets/control-token of its data directory (the command line takes it from WIKIMIRROR_TOKEN).';
+
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
@@ -28,9 +30,11 @@ export class Credentials {
   requireControl(authorization: string | undefined): void {
     const token = tokenIn(authorization);
     if (token === undefined || token === '') {
-      throw new MirrorError('AUTH_REQUIRED', 'This call needs the control token as "Authorization: Bearer …".');
+      throw new MirrorError('AUTH_REQUIRED', `This call needs the control token as "Authorization: Bearer …". ${WHERE}`);
     }
-    if (!this.isControlToken(token)) throw new MirrorError('AUTH_FAILED', 'The token is not the control token of this mirror.');
+    if (!this.isControlToken(token)) {
+      throw new MirrorError('AUTH_FAILED', `The token is not the control token of this mirror. ${WHERE}`);
+    }
   }
 
   /**
