@@ -6,6 +6,9 @@ import { runCli } from './program.ts';
 /** Signals that arrive together are one: a terminal, npm and the launcher each pass the same Ctrl-C on. */
 const SAME_SIGNAL_MS = 500;
 
+// What is mirrored, logged and kept secret is for the owner alone, whatever the directory's own mode; LevelDB asks for no mode at all.
+process.umask(0o077);
+
 const args = process.argv.slice(2);
 const stopping = new AbortController();
 let firstSignalAt: number | undefined;
@@ -30,6 +33,11 @@ process.on('SIGHUP', onSignal);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok);
   throw error;
+});
+// `npm start 2>&1 | head`, or a terminal that was closed: nobody is left to tell, so the work ends as by Ctrl-C. A log on a full disk
+// comes here too; the mirror goes on without those lines.
+process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE' || error.code === 'EIO') stopping.abort();
 });
 
 process.exitCode = await runCli(args, {
