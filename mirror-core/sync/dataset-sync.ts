@@ -2,22 +2,19 @@
  * One dataset's life: plan, bootstrap, catch up, stay current, and come back from every failure. What the account may do decides
  * the path: stream, hourly batches, or snapshots alone (contract §15).
  */
-import type { Logger } from 'pino';
-import type PQueue from 'p-queue';
-import type { Codec } from '../contracts/article.ts';
 import { isMirrorError, MirrorError } from '../contracts/errors.ts';
 import type { DatasetId } from '../contracts/identifiers.ts';
 import type { DatasetWriter } from '../contracts/store-port.ts';
 import type { SyncState } from '../contracts/sync-state.ts';
-import type { Capabilities, UpstreamPort } from '../contracts/upstream-port.ts';
+import type { Capabilities } from '../contracts/upstream-port.ts';
 import { parseUpstreamTime, timeToMs } from '../contracts/upstream-time.ts';
 import { isAborted } from './abort.ts';
 import { applyBatches, dueAt, firstHour } from './batches.ts';
 import { decodeBatch, decodeLoad, decodeSnapshot, decodeSweep, type SnapshotCheckpoint } from './checkpoints.ts';
+import type { DatasetSyncOptions } from './dataset-options.ts';
 import { openGap, readGaps, type LostStretch } from './gaps.ts';
 import { ProgressMeter, type ProgressFigures } from './progress.ts';
 import { quarantineLine } from './quarantine.ts';
-import type { RealtimeService } from './realtime/realtime-service.ts';
 import { storedStreamTime } from './realtime/stored-time.ts';
 import { answerToFailure } from './recovery.ts';
 import { loadSnapshot, readPlan } from './snapshot/load.ts';
@@ -31,32 +28,6 @@ const LIVE_LAG_MS = 5 * 60_000;
 /** A stream-kept dataset is loaded anew after so long: some changes are never announced (contract §15.5). */
 const RESEED_AFTER_MS = 30 * 24 * 3_600_000;
 const PROGRESS_EVERY_MS = 250;
-
-export interface DatasetSettings {
-  readonly snapshotCheckMs: number;
-  readonly silenceMs: number;
-  readonly retentionMs: number;
-}
-
-export interface DatasetSyncOptions {
-  readonly store: DatasetWriter;
-  readonly upstream: UpstreamPort;
-  readonly capabilities: (signal: AbortSignal) => Promise<Capabilities>;
-  readonly realtime: RealtimeService;
-  /** Few loads at a time: two of them already fill the disk's bandwidth. */
-  readonly loads: PQueue;
-  readonly codec: Codec;
-  readonly downloads: string;
-  readonly settings: () => DatasetSettings;
-  readonly logger: Logger;
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly ensureSpace: (bytes: number) => Promise<void>;
-  readonly spendLookup: () => boolean;
-  readonly onState: (id: DatasetId, from: SyncState, to: SyncState) => void;
-  readonly onProgress: (id: DatasetId, figures: ProgressFigures) => void;
-  readonly onNotice: (type: string, id: DatasetId, message: string) => void;
-}
 
 export class DatasetSync {
   readonly id: DatasetId;
@@ -180,27 +151,32 @@ export class DatasetSync {
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!isAborted(signal)) {
       try {
         this.#streamFailure = undefined;
         await this.#live(signal);
+        await this.#options.realtime.detach(this.id);
       } catch (error) {
         if (isAborted(signal)) return;
-        await this.#options.realtime.detach(this.id);
-        const answer = answerToFailure(error, this.#failures, this.#options.now(), this.#options.random());
-        this.#failures += 1;
-        this.#options.logger.warn(
-          { err: error, event: 'dataset.failed', dataset: this.id, retryInMs: answer.waitMs },
-          'work on a dataset failed',
-        );
-        this.#move(answer.input);
-        await this.#wake.wait(answer.waitMs, signal);
+        await this.#waitAfter(error, signal);
       }
     }
   }
 
-  /** Runs until aborted or until something fails. */
-  async #live(signal: AbortSignal): Promise<never> {
+  async #waitAfter(error: unknown, signal: AbortSignal): Promise<void> {
+    const { logger, now, random, realtime } = this.#options;
+    await realtime.detach(this.id);
+    const { input, waitMs } = answerToFailure(error, this.#failures, now(), random());
+    this.#failures += 1;
+    logger.warn({ err: error, event: 'dataset.failed', dataset: this.id, retryInMs: waitMs }, 'work on a dataset failed');
+    this.#move(input);
+    await this.#wake.wait(waitMs, signal).catch((reason: unknown) => {
+      if (!isAborted(signal)) throw reason;
+    });
+  }
+
+  /** Runs until aborted, until something fails, or until the account may do other things than before. */
+  async #live(signal: AbortSignal): Promise<void> {
     const { realtime, settings } = this.#options;
     this.#move({ type: 'plan' });
     const capabilities = await this.#options.capabilities(signal);
@@ -216,6 +192,7 @@ export class DatasetSync {
       this.#throwStreamFailure();
       this.#isForced = this.#forceCheck;
       this.#forceCheck = false;
+      if (!isSamePath(capabilities, await this.#options.capabilities(signal))) return;
       const found = await this.#newerSnapshot(snapshot, settings().snapshotCheckMs, signal);
       if (found) snapshot = await this.#bootstrap(capabilities, signal);
     }
@@ -395,4 +372,9 @@ export class DatasetSync {
     const asOfMs = Math.max(exported === undefined ? 0 : timeToMs(exported), this.#batchesUntilMs ?? 0, this.#streamUntilMs ?? 0);
     return asOfMs === 0 ? { asOfMs: null, lagMs: null } : { asOfMs, lagMs: Math.max(0, nowMs - asOfMs) };
   }
+}
+
+/** Whether both accounts are kept current in the same way. */
+function isSamePath(a: Capabilities, b: Capabilities): boolean {
+  return a.realtime === b.realtime && a.batches === b.batches && a.chunks === b.chunks;
 }

@@ -6,7 +6,7 @@ import type { Codec } from '../contracts/article.ts';
 import type { CatalogueProject, DatasetStatus, ImportResult, MirrorStatus } from '../contracts/control-api.ts';
 import type { ImportRequest, MirrorControl, MirrorReader } from '../contracts/control-port.ts';
 import { DATA_LAYOUT } from '../contracts/data-layout.ts';
-import { messageOf, MirrorError } from '../contracts/errors.ts';
+import { isMirrorError, messageOf, MirrorError } from '../contracts/errors.ts';
 import type { DatasetId } from '../contracts/identifiers.ts';
 import type { DatasetWriter, MirrorStorePort, VerifyReport } from '../contracts/store-port.ts';
 import type { Capabilities, UpstreamPort } from '../contracts/upstream-port.ts';
@@ -28,6 +28,7 @@ import { StreamReport } from './stream-report.ts';
 
 const CONCURRENT_LOADS = 2;
 const FRESHNESS_EVERY_MS = 1000;
+const CAPABILITIES_AGE_MS = 12 * 3_600_000;
 /** A snapshot's records take about their compressed size in the store, and one downloaded file lies beside them. */
 const SPACE_RATIO = 1.3;
 
@@ -164,9 +165,17 @@ export class Mirror implements MirrorControl {
     this.#upstreamProblem = null;
   }
 
+  /** What the account may do, asked again now and then: plans change, and so do counters of the quota. */
   async #learnCapabilities(signal: AbortSignal): Promise<Capabilities> {
-    this.#capabilities = await this.#options.upstream.capabilities({ signal });
-    return this.#capabilities;
+    const known = this.#capabilities;
+    const refresh = known !== null && this.#options.now() - known.learnedAtMs > CAPABILITIES_AGE_MS;
+    try {
+      this.#capabilities = await this.#options.upstream.capabilities({ signal, refresh });
+      return this.#capabilities;
+    } catch (error) {
+      if (known === null || !isMirrorError(error) || !error.retryable) throw error;
+      return known;
+    }
   }
 
   #createSync(store: DatasetWriter): DatasetSync {

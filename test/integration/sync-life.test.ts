@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { startPractice } from '../../mirror-core/practice/server.ts';
 import { dataset, differences, equalToTruth, eventually, startRig, statusOf, type Rig } from './harness.ts';
 
 const EN = 'practiceenwiki_namespace_0';
@@ -165,6 +166,51 @@ describe('an account with the stream', () => {
     await rig.mirror.mirror.start([dataset(EN)]);
     await live(EN);
     await equalToTruth(rig, EN);
+  });
+});
+
+describe('upstream that is away', () => {
+  it('is waited for; pausing, removing and closing work meanwhile, and all goes on when it is back', async () => {
+    rig = await startRig({});
+    await rig.mirror.mirror.start([dataset(EN)]);
+    await live(EN);
+    await rig.mirror.close();
+    const { port } = new URL(rig.practice.url);
+    await rig.practice.close();
+
+    await rig.reopen();
+    await rig.mirror.mirror.start([dataset(AR)]);
+    for (const id of [EN, AR]) {
+      await eventually(`${id} to wait`, async () => (await statusOf(rig.mirror, id))?.state.kind === 'waiting' || undefined);
+    }
+    expect((await rig.mirror.mirror.status()).upstream.problem).toMatch(port);
+    expect((await rig.mirror.mirror.pause(dataset(EN))).state.kind).toBe('paused');
+    await rig.mirror.mirror.resume(dataset(EN));
+    await rig.mirror.mirror.remove(dataset(AR));
+    await rig.mirror.close();
+    await rig.reopen();
+  });
+});
+
+describe('what the account may do', () => {
+  it('is asked again now and then, and a change of it changes the path', async () => {
+    let clock = Date.now();
+    rig = await startRig({ practice: { account: 'free', now: () => clock }, now: () => clock });
+    await rig.mirror.mirror.start([dataset(EN)]);
+    await eventually('the schedule', async () => (await statusOf(rig.mirror, EN))?.state.kind === 'waiting' || undefined);
+    const port = Number(new URL(rig.practice.url).port);
+    await rig.practice.close();
+    const upgraded = await startPractice({ directory: null, port, account: 'realtime', now: () => clock });
+    try {
+      clock += 13 * 3_600_000;
+      await rig.mirror.mirror.sync(dataset(EN));
+      await live(EN);
+      expect((await rig.mirror.mirror.status()).upstream.capabilities?.realtime).toBe(true);
+    } finally {
+      await rig.mirror.close();
+      await upgraded.close();
+      await rig.reopen();
+    }
   });
 });
 
