@@ -54,5 +54,7 @@ export const decodeLoad = (value: unknown): LoadCheckpoint | undefined => read(L
 export const decodeSnapshot = (value: unknown): SnapshotCheckpoint | undefined => read(SnapshotSchema, value);
 export const decodeBatch = (value: unknown): BatchCheckpoint | undefined => read(BatchSchema, value);
 export const decodeGaps = (value: unknown): readonly Gap[] => read(Type.Array(GapSchema), value) ?? [];
+/** Ids of the gaps that the generation last loaded closes once it is reconciled. */
+export const decodeHealing = (value: unknown): ReadonlySet<string> => new Set(read(Type.Array(Type.String()), value) ?? []);
 /** The generation after which deleted pages were swept. */
 export const decodeSweep = (value: unknown): number => read(SweepSchema, value)?.generation ?? 0;

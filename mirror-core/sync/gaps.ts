@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Gap } from '../contracts/control-api.ts';
 import type { DatasetWriter } from '../contracts/store-port.ts';
-import { compareTimes, formatUpstreamTime, parseUpstreamTime, type UpstreamTime } from '../contracts/upstream-time.ts';
-import { decodeGaps } from './checkpoints.ts';
+import { compareTimes, formatUpstreamTime, laterOf, parseUpstreamTime, type UpstreamTime } from '../contracts/upstream-time.ts';
+import { decodeGaps, decodeHealing } from './checkpoints.ts';
 
 /** Closed gaps are kept for the record, the newest of them. */
 const KEPT_CLOSED_GAPS = 50;
@@ -25,19 +25,30 @@ export interface LostStretch {
   readonly until: UpstreamTime;
 }
 
-/** Records a lost stretch at once and durably; one that touches an open gap of the same cause extends that gap. */
+/** A gap that is as long as both stretches; `undefined` when they do not touch. */
+function extended(gap: Gap, lost: LostStretch): Gap | undefined {
+  const from = parseUpstreamTime(gap.from);
+  const until = parseUpstreamTime(gap.until);
+  if (from === undefined || until === undefined) return undefined;
+  if (compareTimes(lost.from, until) > 0 || compareTimes(lost.until, from) < 0) return undefined;
+  const earlier = compareTimes(lost.from, from) < 0 ? lost.from : from;
+  return { ...gap, from: formatUpstreamTime(earlier), until: formatUpstreamTime(laterOf(lost.until, until)) };
+}
+
+/**
+ * Records a lost stretch at once and durably; one that touches an open gap of the same cause extends that gap. A gap that a loaded
+ * generation is about to close is left as it is: that generation does not heal what is lost after it.
+ */
 export async function openGap(
   store: DatasetWriter,
   lost: LostStretch,
   nowMs: number,
 ): Promise<{ readonly gap: Gap; readonly isNew: boolean }> {
   const gaps = await readGaps(store);
-  const touching = gaps.find((gap) => {
-    const until = parseUpstreamTime(gap.until);
-    return gap.closedAt === null && gap.cause === lost.cause && until !== undefined && compareTimes(lost.from, until) <= 0;
-  });
-  if (touching !== undefined) {
-    const gap: Gap = { ...touching, until: formatUpstreamTime(lost.until) };
+  const healing = decodeHealing(await store.checkpoint('healing'));
+  for (const open of gaps) {
+    const gap = open.closedAt === null && open.cause === lost.cause && !healing.has(open.id) ? extended(open, lost) : undefined;
+    if (gap === undefined) continue;
     await store.commit({ gaps: gaps.map((other) => (other.id === gap.id ? gap : other)) });
     return { gap, isNew: false };
   }

@@ -4,7 +4,7 @@ import type { DatasetId } from '../contracts/identifiers.ts';
 import type { DatasetWriter } from '../contracts/store-port.ts';
 import type { Capabilities, UpstreamPort } from '../contracts/upstream-port.ts';
 import { parseUpstreamTime } from '../contracts/upstream-time.ts';
-import { decodeSnapshot, type SnapshotCheckpoint } from './checkpoints.ts';
+import { decodeHealing, decodeSnapshot, type SnapshotCheckpoint } from './checkpoints.ts';
 import { closeGaps, readGaps } from './gaps.ts';
 import { settleDoubts } from './settle.ts';
 import { reconcile } from './snapshot/reconcile.ts';
@@ -100,8 +100,7 @@ export class Upkeep {
   }
 
   async #healing(): Promise<ReadonlySet<string>> {
-    const value = await this.#options.store.checkpoint('healing');
-    return new Set(Array.isArray(value) ? value.filter((id): id is string => typeof id === 'string') : []);
+    return decodeHealing(await this.#options.store.checkpoint('healing'));
   }
 
   async #hasAbsenceDoubt(): Promise<boolean> {
