@@ -30,9 +30,10 @@ const ADVICE: Partial<Record<MirrorError['code'], string>> = {
 function withAdvice(error: MirrorError): string {
   const advice = ADVICE[error.code];
   // A message that already names a way out needs no second one.
-  const saysWhatToDo = /[;:.] (?:use|check|choose|free|start|stop|run|set|try|log in|update|remove)\b|wikimirror [a-z]+/i.test(
-    error.message,
-  );
+  const saysWhatToDo =
+    /[;:.] (?:use|check|choose|free|start|stop|run|set|try|log in|update|remove|delete|restore)\b|wikimirror [a-z]+/i.test(
+      error.message,
+    );
   return advice === undefined || saysWhatToDo ? error.message : `${error.message.replace(/[.\s]+$/, '')}; ${advice}`;
 }
 

@@ -12,7 +12,7 @@ export function expectedWords(value: ValueKind): string {
     case 'string':
       return value.minLength > 0 ? 'text that is not empty' : 'text';
     case 'address':
-      return 'an address such as https://api.example.org';
+      return 'an address such as https://api.example.org, without user name or password';
     case 'boolean':
       return 'true or false';
     case 'choice':
@@ -31,7 +31,9 @@ export function expectedWords(value: ValueKind): string {
 
 function shown(key: ConfigKey, value: unknown): string {
   if (key.isSecret) return 'the value given (not shown)';
-  return JSON.stringify(value);
+  const text = JSON.stringify(value);
+  // An address with a password in it is refused, and this is not the place to show it.
+  return key.value.kind === 'address' ? text.replace(/(\/\/)[^/?#]*@/, '$1…@') : text;
 }
 
 function refusal(key: ConfigKey, value: unknown, place: Place): MirrorError {

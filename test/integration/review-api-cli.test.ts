@@ -1,7 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EXIT } from '../../mirror-core/contracts/errors.ts';
+import { describeFailure } from '../../mirror-core/cli/failure.ts';
+import { describeSync } from '../../mirror-core/cli/terminal/describe-sync.ts';
+import { EXIT, MirrorError } from '../../mirror-core/contracts/errors.ts';
 import { type CliBench, createCliBench, type Outcome, type RunOptions } from './cli-bench.ts';
 
 let bench: CliBench;
@@ -58,5 +60,26 @@ describe('--url and WIKIMIRROR_TOKEN', () => {
     expect(err).toMatch(words);
     expect(err).not.toMatch(/marker/);
     expect(code).toBe(EXIT.usage);
+  });
+});
+
+describe('words of errors', () => {
+  it.each([
+    'data/wikimirror.json cannot be read: restore it, or choose another data directory',
+    'The key file is damaged. Delete it and start again: new keys are made.',
+  ])('"%s" earns no advice to throw a dataset away', (message) => {
+    expect(describeFailure(new MirrorError('STORE_CORRUPT', message)).message).toBe(message);
+  });
+
+  it('never show the password somebody wrote into an address', async () => {
+    const { err, code } = await run(['config', 'show'], { env: { WME_API_URL: 'https://zoe:marker@api.example.org' } });
+    expect(err).toMatch(/WME_API_URL: upstream\.api .*api\.example\.org/);
+    expect(err).not.toMatch(/marker|zoe/);
+    expect(code).toBe(EXIT.config);
+  });
+
+  it('end a reason before they say when it is looked at again', () => {
+    const state = { kind: 'waiting', for: 'quota', until: '2026-11-21T18:04:59Z', reason: 'It is used up. Wait.' } as const;
+    expect(describeSync(state).detail).toBe('It is used up. Wait. Next try 2026-11-21 18:04 UTC');
   });
 });

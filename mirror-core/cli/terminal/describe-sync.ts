@@ -28,8 +28,13 @@ function percent(done: number, total: number): string {
 }
 
 function waiting(state: Extract<SyncState, { kind: 'waiting' }>): StateWords {
-  const until = state.until === null ? '' : `until ${timeWords(state.until)}`;
-  const detail = [state.reason ?? '', until].filter((part) => part !== '').join(', ');
+  const reason = state.reason ?? '';
+  const time = state.until === null ? '' : timeWords(state.until);
+  // A sentence names its own times, such as that of the quota's renewal; ours is only when we look again.
+  const detail =
+    reason.endsWith('.') && time !== ''
+      ? `${reason} Next try ${time}`
+      : [reason, time === '' ? '' : `until ${time}`].filter((part) => part !== '').join(', ');
   return { label: WAIT_LABELS[state.for], detail, tone: state.for === 'schedule' ? 'good' : 'waiting' };
 }
 
