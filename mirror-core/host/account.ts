@@ -6,6 +6,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import { DATA_LAYOUT } from '../contracts/data-layout.ts';
 import { isAbortError, isMirrorError, messageOf } from '../contracts/errors.ts';
 import type { KeyValuePort } from '../contracts/store-port.ts';
+import type { QuotaUse } from '../contracts/upstream-port.ts';
 import { createUpstream } from './compose.ts';
 
 export interface AccountFinding {
@@ -75,6 +76,18 @@ export async function logout(loaded: LoadedConfig, logger: Logger, signal: Abort
   return true;
 }
 
+/** What is left of the month's requests. Pure. */
+export function quotaFinding(uses: readonly QuotaUse[]): AccountFinding {
+  const message = uses.map((use) => `${use.kind}: ${use.used} of ${use.limit ?? 'unlimited'} used in ${use.month}`).join('; ');
+  if (uses.every(({ used, limit }) => limit === null || used < limit)) return { level: 'ok', subject: 'quota', message };
+  return {
+    level: 'warning',
+    subject: 'quota',
+    message,
+    advice: 'What is used up comes back with the next month (UTC); loading waits for it and goes on by itself.',
+  };
+}
+
 /** Whether upstream answers, whether the account works, what it may do and what is left of its quota. */
 export async function diagnose(loaded: LoadedConfig, logger: Logger, signal: AbortSignal): Promise<readonly AccountFinding[]> {
   const { config } = loaded;
@@ -98,7 +111,6 @@ export async function diagnose(loaded: LoadedConfig, logger: Logger, signal: Abo
       may.batches ? 'hourly batches' : '',
       may.realtime ? 'the realtime stream' : '',
     ].filter((word) => word !== '');
-    const quota = upstream.quota().map((use) => `${use.kind}: ${use.used} of ${use.limit ?? 'unlimited'} used in ${use.month}`);
     return [
       { level: 'ok', subject: 'upstream', message: `${upstream.address} answers.` },
       list.length === 0
@@ -122,7 +134,7 @@ export async function diagnose(loaded: LoadedConfig, logger: Logger, signal: Abo
               message: 'Without stream and batches the mirror is as new as the last snapshot; it says so in every answer.',
             },
           ]),
-      { level: 'ok', subject: 'quota', message: quota.join('; ') },
+      quotaFinding(upstream.quota()),
     ];
   } catch (error) {
     if (isAbortError(error)) throw error;
