@@ -10,6 +10,19 @@ export interface OfflineMirror {
   readonly reader: MirrorReader;
 }
 
+export interface LookupOptions {
+  /** Only this project. */
+  readonly project: string | undefined;
+  /** Members by dotted path; `undefined` for whole records. */
+  readonly fields: readonly string[] | undefined;
+}
+
+/** The mirror opened for one command. */
+export interface LocalDoors extends OfflineMirror {
+  /** What the API's look-up by name would answer: the same spellings, order and members. Empty when there is no such article. */
+  readonly lookup: (title: string, options: LookupOptions) => Promise<readonly Uint8Array[]>;
+}
+
 /** The mirror that runs in this process and serves. */
 export interface RunningMirror extends OfflineMirror {
   /** Where the API listens, `http://127.0.0.1:8750`. */
@@ -104,7 +117,7 @@ export interface HostPort {
    * Opens the data directory in this process for the time of `work` (host/offline.ts).
    * @throws MirrorError DATA_LOCKED when another process has it, DATA_NEWER, DATA_MISMATCH, DATA_UNWRITABLE
    */
-  withMirror<T>(loaded: LoadedConfig, logger: Logger, work: (mirror: OfflineMirror) => Promise<T>): Promise<T>;
+  withMirror<T>(loaded: LoadedConfig, logger: Logger, work: (mirror: LocalDoors) => Promise<T>): Promise<T>;
   /** Runs the mirror until `signal` (host/daemon.ts). It watches the configuration file and the sideload folder and writes `run/daemon.json`. */
   runDaemon(loaded: LoadedConfig, options: DaemonOptions): Promise<void>;
   /** Runs the practice upstream until `signal` (host/practice-process.ts). */

@@ -1,35 +1,16 @@
 /** The mirror opened in this process: what commands use when no daemon runs. */
 import type { DatasetStatus, ImportResult, MirrorEvent, MirrorStatus, CatalogueProject } from '../contracts/control-api.ts';
 import { MirrorError } from '../contracts/errors.ts';
-import { type DatasetId, titleKey } from '../contracts/identifiers.ts';
+import type { DatasetId } from '../contracts/identifiers.ts';
 import type { DatasetReader, ManifestRow, QuarantineRow } from '../contracts/store-port.ts';
-import type { OfflineMirror } from './host-port.ts';
+import type { LocalDoors } from './host-port.ts';
 import type { ImportOptions, LookupRequest, MirrorAccess, VerifyOptions, VerifyOutcome } from './mirror-access.ts';
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** The members of `record` named by dotted paths; through arrays, each element is reduced. What is absent is left out. */
-export function pickFields(record: unknown, fields: readonly string[]): unknown {
-  if (Array.isArray(record)) return record.map((element) => pickFields(element, fields));
-  if (!isObject(record)) return record;
-  const picked: Record<string, unknown> = {};
-  const heads = [...new Set(fields.map((field) => field.split('.')[0] ?? field))];
-  for (const head of heads) {
-    if (!Object.hasOwn(record, head)) continue;
-    const isWhole = fields.includes(head);
-    const rest = fields.filter((field) => field.startsWith(`${head}.`)).map((field) => field.slice(head.length + 1));
-    picked[head] = isWhole ? record[head] : pickFields(record[head], rest);
-  }
-  return picked;
-}
 
 export class LocalMirror implements MirrorAccess {
   readonly where: string;
-  readonly #mirror: OfflineMirror;
+  readonly #mirror: LocalDoors;
 
-  constructor(mirror: OfflineMirror, directory: string) {
+  constructor(mirror: LocalDoors, directory: string) {
     this.where = directory;
     this.#mirror = mirror;
   }
@@ -83,18 +64,8 @@ export class LocalMirror implements MirrorAccess {
   }
 
   async lookup({ title, project, fields }: LookupRequest): Promise<readonly unknown[]> {
-    const found: unknown[] = [];
-    for (const entry of this.#mirror.reader.projects()) {
-      if (project !== undefined && entry.project !== project) continue;
-      for (const id of entry.datasets) {
-        const reader = await this.#mirror.reader.dataset(id);
-        const stored = await reader?.read(titleKey(title));
-        if (reader === undefined || stored === undefined) continue;
-        const record: unknown = JSON.parse(Buffer.from(await reader.readJson(stored)).toString('utf8'));
-        found.push(fields === undefined ? record : pickFields(record, fields));
-      }
-    }
-    if (found.length > 0) return found;
+    const found = await this.#mirror.lookup(title, { project, fields });
+    if (found.length > 0) return found.map((record): unknown => JSON.parse(Buffer.from(record).toString('utf8')));
     throw new MirrorError(
       'NOT_FOUND',
       `no mirrored project${project === undefined ? '' : ` ${project}`} has an article called "${title}"`,

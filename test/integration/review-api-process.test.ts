@@ -5,7 +5,7 @@ import { chmod, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DATA_LAYOUT } from '../../mirror-core/contracts/data-layout.ts';
-import { practiceEnvironment } from './command.ts';
+import { practiceEnvironment, wikimirror } from './command.ts';
 import { eventually, temporaryDirectory } from './harness.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -67,5 +67,30 @@ describe.skipIf(process.platform === 'win32')('everything written', () => {
       if (((await stat(join(data, entry))).mode & 0o077) !== 0) open.push(entry);
     }
     expect(open).toEqual([]);
+  });
+});
+
+describe('get without a daemon', () => {
+  it('finds the spellings that the API finds, and cuts records as the API does', async () => {
+    const env = practiceEnvironment(data, NOWHERE);
+    const record = (project: string): string =>
+      JSON.stringify({
+        name: 'Lake Corvane',
+        identifier: 1,
+        version: { identifier: 3, comment: 'c' },
+        is_part_of: { identifier: project },
+        categories: [{ name: 'Category:Lakes', url: 'u' }],
+      });
+    await wikimirror(['import', '-'], env, `${record('aawiki')}\n${record('bbwiki')}\n`);
+    const get = async (...args: string[]): Promise<unknown> =>
+      JSON.parse((await wikimirror(['get', 'lake  Corvane', ...args], env)).stdout);
+    expect(await get('--fields', 'name,version.*,categories.name,absent.x', '--project', 'bbwiki')).toEqual([
+      { name: 'Lake Corvane', version: { identifier: 3, comment: 'c' }, categories: [{ name: 'Category:Lakes' }] },
+    ]);
+    expect(await get('--fields', 'is_part_of')).toHaveLength(2);
+    expect(await get('--fields', '*', '--project', 'aawiki')).toEqual([JSON.parse(record('aawiki'))]);
+    const absent = await wikimirror(['get', 'Lake Corvane', '--project', 'ccwiki'], env);
+    expect(absent).toMatchObject({ code: 7, stdout: '' });
+    expect(absent.stderr).toContain('"Lake Corvane"');
   });
 });

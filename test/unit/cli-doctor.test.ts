@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { checkClock, checkFileSystem, checkNode, checkSpace } from '../../mirror-core/cli/doctor/checks.ts';
-import { pickFields } from '../../mirror-core/cli/local-mirror.ts';
 
 describe('what the doctor makes of facts', () => {
   it.each([
@@ -32,18 +31,5 @@ describe('what the doctor makes of facts', () => {
     [0xff534d42, 'warning'],
   ])('file system %d: %s', (type, level) => {
     expect(checkFileSystem(type, '/srv').level).toBe(level);
-  });
-});
-
-describe('fields of a record read without a daemon', () => {
-  const record = { name: 'A', version: { identifier: 5, comment: 'c' }, categories: [{ name: 'x', url: 'u' }, { name: 'y' }] };
-  it.each([
-    [['name'], { name: 'A' }],
-    [['version.identifier'], { version: { identifier: 5 } }],
-    [['version', 'version.identifier'], { version: record.version }],
-    [['categories.name'], { categories: [{ name: 'x' }, { name: 'y' }] }],
-    [['absent', 'name.deeper'], { name: 'A' }],
-  ])('%j', (fields, expected) => {
-    expect(pickFields(record, fields)).toEqual(expected);
   });
 });
