@@ -1,6 +1,7 @@
 /** Long jobs over HTTP: progress as lines of JSON while they run, the outcome as the last line. */
 import { PassThrough } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { isAbortError, MirrorError } from '../contracts/errors.ts';
 import { MEDIA_TYPE } from './negotiation.ts';
 import { failureOf } from './failures.ts';
 
@@ -18,6 +19,13 @@ export interface JobStreamOptions {
   readonly reply: FastifyReply;
   readonly shutdown: AbortSignal;
   readonly now: () => number;
+}
+
+function stoppedError(): MirrorError {
+  return new MirrorError(
+    'DAEMON_UNREACHABLE',
+    'The mirror was stopped before this was done; what it had stored by then is kept. Please start it again and repeat the command.',
+  );
 }
 
 /**
@@ -47,7 +55,8 @@ export async function streamJob<Progress, Result>(
     (result) => {
       lines.end(`${JSON.stringify({ result })}\n`);
     },
-    (error: unknown) => {
+    (thrown: unknown) => {
+      const error = shutdown.aborted && isAbortError(thrown) ? stoppedError() : thrown;
       if (lastProgressMs === Number.NEGATIVE_INFINITY) throw error;
       const { status, code, message } = failureOf(error);
       request.log.warn({ event: 'job.failed', code, err: error }, 'job failed after it began');

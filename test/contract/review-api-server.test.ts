@@ -43,3 +43,18 @@ describe('time limits', () => {
     expect(socket.bytesRead).toBe(0);
   });
 });
+
+describe('a job under way when the mirror stops', () => {
+  it('says that it was stopped, and that it can be repeated', async () => {
+    const { operate, control, server } = await serve();
+    control.ids = ['enwiki_namespace_0'];
+    control.verifyWaits = true;
+    const response = await operate('/api/datasets/enwiki_namespace_0/verify', { method: 'POST' });
+    const text = response.text();
+    await server.close();
+    const lines = (await text).trim().split('\n');
+    const last = JSON.parse(lines.at(-1) ?? '') as { error: { code: string; message: string } };
+    expect(last.error.code).toBe('DAEMON_UNREACHABLE');
+    expect(last.error.message).toMatch(/stopped.*repeat/);
+  });
+});
