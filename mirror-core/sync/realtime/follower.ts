@@ -6,7 +6,7 @@
  * A dataset's positions move only in the commit that holds its data (contract §15.3, Checkpoint).
  */
 import { PART_COUNT } from '../../contracts/limits.ts';
-import { isAbortError, isMirrorError, messageOf } from '../../contracts/errors.ts';
+import { isMirrorError, messageOf, MirrorError } from '../../contracts/errors.ts';
 import type { Gap } from '../../contracts/control-api.ts';
 import type { Codec } from '../../contracts/article.ts';
 import type { UpstreamPort } from '../../contracts/upstream-port.ts';
@@ -32,6 +32,8 @@ const FLUSH_BYTES = 4 * 1024 * 1024;
 const FLUSH_EVENTS = 500;
 /** Datasets without events of their own get the group's positions this often. */
 const QUIET_CHECKPOINT_MS = 5000;
+/** A timer that is late by more than this was stopped together with the machine. */
+const SLEPT_MS = 5000;
 
 export interface FollowerSettings {
   readonly codec: Codec;
@@ -81,6 +83,9 @@ export class StreamFollower {
   readonly #lifecycle = new PQueue({ concurrency: 1 });
   #newest: UpstreamTime | undefined;
   #lastArrivalMs = 0;
+  /** When there was last reason to think that older events are still to come, ms since the epoch. */
+  #lastBehindMs = 0;
+  #lastTickMs = 0;
   #connectedAtMs: number | undefined;
   #savedAtMs = 0;
 
@@ -112,7 +117,6 @@ export class StreamFollower {
   async join(members: readonly StreamMember[]): Promise<void> {
     if (members.length === 0) return;
     await this.#lifecycle.add(async () => {
-      for (const member of members) this.#members.set(member.store.id, member);
       const current = this.positions;
       const reachesBack =
         current === undefined ||
@@ -122,8 +126,10 @@ export class StreamFollower {
             return here === undefined || !hasReached(position, here);
           }),
         );
+      // While a connection runs that is ahead of them they may not be among its members: its positions would become theirs.
+      if (reachesBack) await this.#stopNow();
+      for (const member of members) this.#members.set(member.store.id, member);
       if (!reachesBack) return;
-      await this.#stopNow();
       const abort = new AbortController();
       const done = this.#keepConnected(abort.signal).catch((error: unknown) => {
         this.#options.logger.error(
@@ -170,7 +176,7 @@ export class StreamFollower {
       try {
         await this.#connectOnce(signal);
       } catch (error) {
-        if (isAborted(signal) || isAbortError(error)) break;
+        if (isAborted(signal)) break;
         problem = messageOf(error);
         retryAfterMs = isMirrorError(error) ? (error.retryAfterMs ?? 0) : 0;
         logger.warn({ err: error, event: 'stream.lost', group: this.#options.name }, 'stream connection lost');
@@ -208,25 +214,33 @@ export class StreamFollower {
     this.#savedAtMs = start.savedAtMs;
     hooks.onState('connecting', null);
 
+    const cut = new AbortController();
     const stream = upstream.stream({
       parts: Array.from({ length: PART_COUNT }, (_, part) => part),
       offsets: plan.offsets,
       sincePerPartition: plan.sincePerPartition,
-      signal,
-      silenceMs: settings.watchdogMs,
+      signal: AbortSignal.any([signal, cut.signal]),
+      // A catch-up has a goal: a line that died on the way must not pass for a quiet one.
+      silenceMs: this.#options.name === 'live' ? settings.watchdogMs : Math.min(settings.watchdogMs, 2 * settings.silenceMs),
     });
     const seen = new Set<number>();
+    this.#lastArrivalMs = 0;
+    this.#lastTickMs = nowMs;
     const timer = setInterval(() => {
+      // The machine slept: what the connection was to bring meanwhile may never come.
+      if (now() - this.#lastTickMs > Math.max(SLEPT_MS, settings.silenceMs / 2)) cut.abort();
+      this.#lastTickMs = now();
       void this.#tick();
     }, FLUSH_AFTER_MS);
     try {
       this.#connectedAtMs = now();
-      this.#lastArrivalMs = now();
       hooks.onState('connected', null);
       for await (const raw of stream) {
-        this.#lastArrivalMs = now();
         await this.#receive(raw, plan.offsets, seen);
       }
+    } catch (error) {
+      if (!cut.signal.aborted || isAborted(signal)) throw error;
+      throw new MirrorError('UPSTREAM_UNREACHABLE', 'The machine was asleep; the stream is asked for anew.', { cause: error });
     } finally {
       clearInterval(timer);
     }
@@ -234,6 +248,8 @@ export class StreamFollower {
 
   async #receive(raw: Uint8Array, requested: ReadonlyMap<number, number>, seen: Set<number>): Promise<void> {
     const { hooks, now } = this.#options;
+    const arrivedMs = now();
+    this.#lastArrivalMs = arrivedMs;
     let event: DecodedEvent;
     try {
       event = decodeEvent(raw, this.#options.settings().codec);
@@ -252,12 +268,18 @@ export class StreamFollower {
         if (wanted !== undefined && position.offset < wanted) await this.#positionExpired(position.partition, published);
       }
     }
+    const isBehind = arrivedMs - timeToMs(published) >= this.#options.settings().silenceMs;
     const concerned: Waiting[] = [];
     for (const member of this.#members.values()) {
       if (member.project !== project) continue;
-      if (event.kind === 'unknown') member.noteUnknown(event.keys);
-      else if ((position === undefined || !member.hasSeen(position)) && (await member.concerns(event.keys)))
-        concerned.push({ member, event });
+      if (event.kind === 'unknown') {
+        member.noteUnknown(event.keys);
+        continue;
+      }
+      if (position !== undefined && member.hasSeen(position)) continue;
+      // Where a title is held is known of durable ones only: those on the way there go first.
+      if (member.mustBeHeld(event.keys)) await this.#flush();
+      if (await member.concerns(event.keys)) concerned.push({ member, event });
     }
 
     // From here to the end of this block nothing may be awaited: a flush in between would move the positions past an event
@@ -271,6 +293,8 @@ export class StreamFollower {
     this.#savedAtMs = now();
 
     if (this.#waitingBytes >= FLUSH_BYTES || this.#waiting.length >= FLUSH_EVENTS) await this.#flush();
+    // While this side worked nothing could arrive, and that silence says nothing either.
+    if (isBehind || now() - arrivedMs > FLUSH_AFTER_MS) this.#lastBehindMs = now();
   }
 
   async #positionExpired(partition: number, published: UpstreamTime): Promise<void> {
@@ -292,12 +316,12 @@ export class StreamFollower {
     const nowMs = now();
     const connectedAtMs = this.#connectedAtMs;
     if (connectedAtMs !== undefined && this.#partitions !== undefined) {
-      // Nothing arrived for a while, or all that arrives is fresh: the partitions that said nothing are complete as well
-      // (contract §15.3 draws the same conclusion for the delete sweep). Twice the quiet time is kept as a margin.
-      const isQuiet = nowMs - this.#lastArrivalMs >= silenceMs;
-      const isFresh =
-        this.#newest !== undefined && nowMs - timeToMs(this.#newest) < silenceMs && nowMs - connectedAtMs >= silenceMs;
-      if (isQuiet || isFresh) {
+      // For a while nothing arrived, or nothing but fresh events: the partitions that said nothing are complete as well
+      // (contract §15.3 draws the same conclusion for the delete sweep). Twice the quiet time is kept as a margin. One fresh event
+      // proves nothing: its partition may be through with its backlog before the others are.
+      const isSettled = nowMs - Math.max(connectedAtMs, this.#lastBehindMs) >= silenceMs;
+      const isProven = this.#options.name === 'live' || this.#lastArrivalMs === 0 || nowMs - this.#lastArrivalMs < silenceMs;
+      if (isSettled && isProven) {
         this.#partitions = raiseTimes(this.#partitions, addMs(timeFromMs(nowMs), -2 * silenceMs));
         this.#savedAtMs = nowMs;
       }

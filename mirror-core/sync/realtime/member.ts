@@ -63,9 +63,14 @@ export class StreamMember {
    * held: in a move between namespaces they may name the new one.
    */
   async concerns(keys: RecordKeys): Promise<boolean> {
-    if (keys.namespaceId === this.store.namespaceId) return true;
-    if (keys.eventType !== 'delete' && keys.eventType !== 'visibility-change') return false;
-    return (await this.store.entry(keys.title)) !== undefined;
+    if (this.mustBeHeld(keys)) return (await this.store.entry(keys.title)) !== undefined;
+    return keys.namespaceId === this.store.namespaceId;
+  }
+
+  /** Whether the event is for this dataset only if its title is held here. */
+  mustBeHeld(keys: RecordKeys): boolean {
+    const isRemoval = keys.eventType === 'delete' || keys.eventType === 'visibility-change';
+    return isRemoval && keys.namespaceId !== this.store.namespaceId;
   }
 
   noteUnknown(keys: RecordKeys): void {

@@ -6,7 +6,8 @@ import { isMirrorError } from '../../contracts/errors.ts';
 import type { DatasetId } from '../../contracts/identifiers.ts';
 import type { RecordKeys } from '../../contracts/article.ts';
 import type { CheckpointPatch, DatasetWriter } from '../../contracts/store-port.ts';
-import { compareTimes, laterOf, type UpstreamTime } from '../../contracts/upstream-time.ts';
+import { compareTimes, laterOf, parseUpstreamTime, timeToMs, type UpstreamTime } from '../../contracts/upstream-time.ts';
+import { decodeBatch, decodeSnapshot } from '../checkpoints.ts';
 import { StreamFollower, type FollowerHooks, type FollowerOptions } from './follower.ts';
 import { StreamMember } from './member.ts';
 import {
@@ -23,6 +24,8 @@ import {
 
 /** Clocks differ: the first position of a mirror lies a minute back. */
 const FIRST_PIN_MARGIN_MS = 60_000;
+/** Batches are cut by the log's clock and may have been written while they were read: an hour of overlap costs nothing. */
+const BATCH_MARGIN_MS = 3_600_000;
 
 export interface RealtimeHooks extends Pick<FollowerHooks, 'onLost' | 'onMemberFailed' | 'onBadRecord'> {
   onStream(state: 'connecting' | 'connected' | 'waiting' | 'off', problem: string | null): void;
@@ -101,10 +104,20 @@ export class RealtimeService {
       const own = decodeTrack(await store.checkpoint('realtime'));
       const unfinished = decodeCatchUp(await store.checkpoint('catchup'));
       const here = this.#live.positions;
-      const start = own ?? here ?? positionsAt(withMargin(this.#options.now(), FIRST_PIN_MARGIN_MS), this.#options.now());
-      if (here === undefined || own === undefined) {
+      if (own === undefined) {
+        const start = here ?? positionsAt(withMargin(this.#options.now(), FIRST_PIN_MARGIN_MS), this.#options.now());
+        // A snapshot that was loaded without the stream (imported, or by an account that had none) ends where it was exported.
+        const from = await loadedUntil(store);
+        await store.commit({
+          realtime: { positions: encodePositions(start) },
+          ...(from === undefined ? {} : { catchup: { positions: encodePositions(from), goal: encodePositions(start) } }),
+        });
         joining.push(this.#member(store, 'realtime', start));
-        if (own === undefined) await store.commit({ realtime: { positions: encodePositions(start) } });
+        if (from !== undefined) behind.push(this.#startCatchUp(store, from, start));
+        continue;
+      }
+      if (here === undefined) {
+        joining.push(this.#member(store, 'realtime', own));
         if (unfinished !== undefined) behind.push(this.#startCatchUp(store, unfinished.positions, unfinished.goal));
         continue;
       }
@@ -139,6 +152,8 @@ export class RealtimeService {
     return {
       checkpoint: { catchup: { positions: encodePositions(from), goal: encodePositions(goal) } },
       begin: async () => {
+        // Paused or removed meanwhile: the checkpoint brings it back when the dataset is attached again.
+        if (!this.#liveMembers.has(store.id)) return;
         await this.#catchUp.leave(store.id);
         await this.#catchUp.join([this.#startCatchUp(store, from, goal)]);
       },
@@ -202,6 +217,8 @@ export class RealtimeService {
       if (!isDone || !this.#catchingUp.delete(id)) continue;
       try {
         await this.#catchUp.leave(id);
+        // What was waiting may have failed to be applied; then the stretch is not done.
+        if (!this.#liveMembers.has(id)) continue;
         await member.store.commit({ catchup: null });
       } catch (error) {
         this.#memberFailed(member, error);
@@ -222,6 +239,16 @@ export class RealtimeService {
     );
     this.#hooks.onMemberFailed(member, error);
   }
+}
+
+/** Where a dataset that never followed the stream has to be read on from; `undefined` without a snapshot that tells its age. */
+async function loadedUntil(store: DatasetWriter): Promise<Positions | undefined> {
+  const snapshot = decodeSnapshot(await store.checkpoint('snapshot'));
+  const exported = parseUpstreamTime(snapshot?.since ?? '');
+  if (exported === undefined) return undefined;
+  const batches = decodeBatch(await store.checkpoint('batch'));
+  const since = batches === undefined ? exported : laterOf(exported, withMargin(batches.nextHourMs, BATCH_MARGIN_MS));
+  return positionsAt(since, timeToMs(since));
 }
 
 function decodeCatchUp(value: unknown): { readonly positions: Positions; readonly goal: Positions } | undefined {
