@@ -83,3 +83,23 @@ describe('words of errors', () => {
     expect(describeSync(state).detail).toBe('It is used up. Wait. Next try 2026-11-21 18:04 UTC');
   });
 });
+
+describe('verify', () => {
+  it('goes on with the other datasets when one cannot be opened', async () => {
+    const { daemon } = bench;
+    daemon.json(
+      'POST /api/datasets/aawiki_namespace_0/verify',
+      { status: 500, code: 'STORE_CORRUPT', message: 'aawiki_namespace_0 cannot be opened' },
+      500,
+    );
+    daemon.lines('POST /api/datasets/bbwiki_namespace_0/verify', [
+      { result: { dataset: 'bbwiki_namespace_0', checked: 3, problems: 0, examples: [] } },
+    ]);
+    const { code, out, err } = await run(['verify', 'aawiki', 'bbwiki']);
+    expect(out).toBe(
+      'aawiki_namespace_0  cannot be checked\n  aawiki_namespace_0 cannot be opened\nbbwiki_namespace_0  3 records checked, all good\n',
+    );
+    expect(err).toContain('damaged records in aawiki_namespace_0');
+    expect(code).toBe(EXIT.damaged);
+  });
+});

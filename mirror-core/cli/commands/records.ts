@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { isAbortError, messageOf, MirrorError } from '../../contracts/errors.ts';
+import { isAbortError, isMirrorError, messageOf, MirrorError } from '../../contracts/errors.ts';
 import { withAccess } from '../connect.ts';
 import type { CliContext } from '../context.ts';
 import type { VerifyOutcome } from '../mirror-access.ts';
@@ -115,9 +115,30 @@ async function verifyOne(context: CliContext, name: string): Promise<VerifyOutco
     return await withAccess(context, { mayCreate: false }, (mirror) =>
       mirror.verify(id, { signal: context.signal, onProgress: (done, total) => display.update(done, total) }),
     );
+  } catch (error) {
+    // One dataset that cannot be opened must not keep the others from being checked.
+    if (!isMirrorError(error, 'STORE_CORRUPT') && !isMirrorError(error, 'STORE_IO')) throw error;
+    return { dataset: id, checked: 0, problems: 1, examples: [{ title: null, seq: null, problem: error.message }] };
   } finally {
     display.end();
   }
+}
+
+/** What was found in one dataset; a problem without title and number is one of the dataset as a whole. */
+function reportLines(context: CliContext, { dataset, checked, problems, examples }: VerifyOutcome): string[] {
+  const isUnreadable = examples.some(({ title, seq }) => title === null && seq === null);
+  const verdict = problems === 0 ? context.paint('all good', 'good') : context.paint(countOf(problems, 'problem'), 'bad');
+  const headline =
+    isUnreadable && checked === 0
+      ? context.paint('cannot be checked', 'bad')
+      : `${countOf(checked, 'record')} checked, ${verdict}`;
+  return [
+    `${dataset}  ${headline}`,
+    ...examples.map(({ title, seq, problem }) => {
+      const record = title ?? (seq === null ? '' : `record ${seq}`);
+      return `  ${record === '' ? '' : `${harmless(record)}: `}${harmless(problem)}`;
+    }),
+  ];
 }
 
 /** Prints a report for each dataset. @throws MirrorError STORE_CORRUPT when records are damaged */
@@ -127,13 +148,7 @@ export async function verifyDatasets(context: CliContext, names: readonly string
   for (const name of chosen) {
     const report = await verifyOne(context, name);
     reports.push(report);
-    if (context.isJson) continue;
-    const verdict =
-      report.problems === 0 ? context.paint('all good', 'good') : context.paint(countOf(report.problems, 'problem'), 'bad');
-    await context.print(`${report.dataset}  ${countOf(report.checked, 'record')} checked, ${verdict}`);
-    for (const example of report.examples) {
-      await context.print(`  ${harmless(example.title ?? `record ${example.seq ?? '?'}`)}: ${harmless(example.problem)}`);
-    }
+    if (!context.isJson) for (const line of reportLines(context, report)) await context.print(line);
   }
   if (context.isJson) await context.printJson(reports);
   const damaged = reports.filter((report) => report.problems > 0);
