@@ -33,8 +33,8 @@ export interface ReadOptions {
 
 /** Upstream's limit holds for the record in its queue; the line may be a little longer by escapes. */
 const MAX_LINE_BYTES = MAX_RECORD_BYTES + 1024 * 1024;
-/** Holds the longest line and a tenth of a second of an ordinary load; 64 MiB were no faster and cost as much memory more. */
-const RING_BYTES = 32 * 1024 * 1024;
+/** Holds the longest line and a tenth of a second of an ordinary load; 32 and 64 MiB were no faster and cost as much memory more. */
+const RING_BYTES = 24 * 1024 * 1024;
 /** Starting threads takes some 50 ms, in which one thread is through with this much (measured: 0.3 MB of gzip, 1.5 MB of lines). */
 const SMALL_FILE_BYTES = 256 * 1024;
 const SMALL_RAW_BYTES = 1024 * 1024;
