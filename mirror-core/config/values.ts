@@ -95,7 +95,7 @@ function checkedDatasets(value: readonly string[], place: Place): readonly strin
 }
 
 function isOrigin(text: string): boolean {
-  return text === '*' || URL.parse(text)?.origin === text;
+  return URL.parse(text)?.origin === text;
 }
 
 function checkedOrigins(value: readonly string[], place: Place): readonly string[] {
