@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import writeFileAtomic from 'write-file-atomic';
-import { messageOf, MirrorError } from '../contracts/errors.ts';
+import { MirrorError } from '../contracts/errors.ts';
 import { parseDatasetId } from '../contracts/identifiers.ts';
 import { writeCorpus } from '../practice/corpus.ts';
 import { PRACTICE_KEY_FILE, PRACTICE_KEY_HEADER, startPractice } from '../practice/server.ts';
@@ -65,7 +65,7 @@ async function locate(directory: string): Promise<{ readonly url: string; readon
   } catch (error) {
     throw new MirrorError(
       'DAEMON_UNREACHABLE',
-      `No practice upstream runs on ${directory} (${messageOf(error)}). Start one with "wikimirror practice" or "npm start".`,
+      `No practice upstream runs on ${directory}. Start one with "wikimirror practice" or "npm start".`,
       {
         cause: error,
         retryable: false,
