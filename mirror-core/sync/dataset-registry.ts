@@ -23,6 +23,8 @@ export class DatasetRegistry {
   readonly #datasets = new Map<DatasetId, DatasetSync>();
   readonly #records = new Map<DatasetId, DatasetRecord>();
   readonly #broken = new Map<DatasetId, MirrorError>();
+  /** Asked for twice at once, a dataset is made once: two syncs on one store would be one too many to stop. */
+  readonly #creating = new Map<DatasetId, Promise<DatasetSync>>();
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -87,7 +89,19 @@ export class DatasetRegistry {
   }
 
   /** The dataset, made when it does not exist yet. The settings are stored first: an empty dataset without them would be followed. */
-  async create(id: DatasetId, mode: DatasetRecord['mode']): Promise<DatasetSync> {
+  create(id: DatasetId, mode: DatasetRecord['mode']): Promise<DatasetSync> {
+    const creating =
+      this.#creating.get(id) ??
+      this.#make(id, mode).finally(() => {
+        this.#creating.delete(id);
+      });
+    this.#creating.set(id, creating);
+    return creating;
+  }
+
+  async #make(id: DatasetId, mode: DatasetRecord['mode']): Promise<DatasetSync> {
+    const known = this.#datasets.get(id);
+    if (known !== undefined) return known;
     const record = this.newRecord(mode);
     await this.save(id, record);
     return this.#register(await this.#options.store.create(id), record);

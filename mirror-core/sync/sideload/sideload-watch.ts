@@ -63,7 +63,16 @@ export class SideloadWatch {
   #found(path: string): void {
     const file = readFileName(basename(path));
     if (file === undefined || this.#abort.signal.aborted) return;
-    void this.#queue.add(() => this.#load(path, file));
+    this.#queue
+      .add(() => this.#load(path, file))
+      .catch((error: unknown) => {
+        // Also putting a refused file aside can fail: it may be gone by now, or the disk full.
+        this.#options.logger.error(
+          { err: error, event: 'sideload.failed', file: basename(path) },
+          'a dropped file could not be moved',
+        );
+        this.#options.events.add('sideload.failed', null, `${basename(path)} could not be moved: ${messageOf(error)}`);
+      });
   }
 
   async #load(path: string, file: SideloadFile): Promise<void> {
@@ -74,7 +83,7 @@ export class SideloadWatch {
     try {
       const isVerified = await this.#verify(path, file);
       const result = await control.importRecords({
-        source: createReadStream(path, { highWaterMark: READ_CHUNK_BYTES }),
+        source: bytesOf(path),
         sourceName: name,
         ...(file.kind === 'snapshot' ? { completeSnapshotOf: file.dataset } : {}),
         signal: this.#abort.signal,
@@ -128,4 +137,9 @@ export class SideloadWatch {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await rename(path, join(folder, basename(path)));
   }
+}
+
+/** Opens the file when it is read, not before: the error of one that is gone by then has somebody to catch it. */
+async function* bytesOf(path: string): AsyncGenerator<Uint8Array> {
+  for await (const bytes of createReadStream(path, { highWaterMark: READ_CHUNK_BYTES })) yield bytes as Buffer;
 }
