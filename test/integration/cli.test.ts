@@ -125,7 +125,7 @@ describe('changing what is mirrored', () => {
     expect(JSON.parse((await run([verb, 'simplewiki', '--json'])).out)).toEqual([sampleDataset()]);
   });
 
-  it('removes; asks a person only', async () => {
+  it('removes; asks a person, and needs --yes where there is none', async () => {
     daemon.json('GET /api/status', sampleStatus());
     daemon.json('DELETE /api/datasets/simplewiki_namespace_0', { id: 'simplewiki_namespace_0', freedBytes: 5e6 });
     const deletions = (): number => daemon.requests.filter((request) => request.method === 'DELETE').length;
@@ -134,7 +134,10 @@ describe('changing what is mirrored', () => {
     expect(deletions()).toBe(0);
     expect((await run(['remove', 'simplewiki'], { isTTY: true, answers: ['y'] })).out).toContain('5 MB free again');
     expect((await run(['remove', 'simplewiki', '--yes'], { isTTY: true })).code).toBe(0);
-    expect((await run(['remove', 'simplewiki'])).code).toBe(0);
+    const unasked = await run(['remove', 'simplewiki']);
+    expect(unasked).toMatchObject({ code: EXIT.usage });
+    expect(unasked.err).toContain('--yes');
+    expect((await run(['remove', 'simplewiki', '--yes'])).code).toBe(0);
     expect(deletions()).toBe(3);
     expect(await run(['remove', 'dewiki'])).toMatchObject({ code: EXIT.notFound });
   });

@@ -73,8 +73,14 @@ export async function removeDatasets(
       if (dataset === undefined) throw new MirrorError('NOT_FOUND', `${id} is not mirrored; wikimirror status lists what is`);
       return { id, dataset };
     });
-    if (options.yes !== true && context.canAsk) {
+    if (options.yes !== true) {
       const total = chosen.reduce((sum, { dataset }) => sum + dataset.storedBytes, 0);
+      if (!context.canAsk) {
+        throw new MirrorError(
+          'USAGE',
+          `removing ${ids.join(', ')} erases ${bytesWords(total)}; where nobody can be asked, say --yes to mean it`,
+        );
+      }
       const answer = await context.questions.ask(`Remove ${ids.join(', ')} (${bytesWords(total)}) from this mirror? [y/N] `);
       if (!/^y(es)?$/i.test(answer.trim())) {
         context.message('Nothing was removed.');
