@@ -21,7 +21,7 @@ export interface SweepContext {
   readonly store: DatasetWriter;
   readonly codec: Codec;
   readonly retentionMs: number;
-  /** There is no end marker: the sweep is over when an event is younger than the request, or after so much silence. */
+  /** There is no end marker: the sweep is over when no event older than the request came for so long. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
   readonly now: () => number;
@@ -72,14 +72,17 @@ async function sweep(context: SweepContext, type: (typeof SWEPT_TYPES)[number]):
       signal: AbortSignal.any([context.signal, quiet.signal]),
     });
     for await (const raw of stream) {
-      clearTimeout(timer);
-      timer = setTimeout(() => quiet.abort(), silenceMs);
       const event = decodeEvent(raw, codec);
+      const isYoung = event.keys.publishedTime !== undefined && compareTimes(event.keys.publishedTime, startedAt) > 0;
+      // A young event ends nothing: its partition may be through with its backlog before the others are.
+      if (!isYoung) {
+        clearTimeout(timer);
+        timer = setTimeout(() => quiet.abort(), silenceMs);
+      }
       if (event.kind !== 'change' || event.keys.eventType !== type) continue;
       const isHere = event.keys.namespaceId === store.namespaceId || (await store.entry(event.keys.title)) !== undefined;
       if (isHere) changes.push(event.toChange('realtime'));
       if (changes.length >= STAGE_EVENTS) await apply();
-      if (event.keys.publishedTime !== undefined && compareTimes(event.keys.publishedTime, startedAt) > 0) break;
     }
   } catch (error) {
     context.signal.throwIfAborted();

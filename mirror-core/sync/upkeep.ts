@@ -1,13 +1,16 @@
 /** What is done about a loaded generation besides following events: absent titles, titles in doubt, gaps that are healed. */
 import type { Codec } from '../contracts/article.ts';
+import { isMirrorError, type ErrorCode } from '../contracts/errors.ts';
 import type { DatasetId } from '../contracts/identifiers.ts';
 import type { DatasetWriter } from '../contracts/store-port.ts';
 import type { Capabilities, UpstreamPort } from '../contracts/upstream-port.ts';
 import { parseUpstreamTime } from '../contracts/upstream-time.ts';
 import { decodeHealing, decodeSnapshot, type SnapshotCheckpoint } from './checkpoints.ts';
 import { closeGaps, readGaps } from './gaps.ts';
-import { settleDoubts } from './settle.ts';
+import { settleDoubts, type SettleResult } from './settle.ts';
 import { reconcile } from './snapshot/reconcile.ts';
+
+const STORE_FAILURES: ReadonlySet<ErrorCode> = new Set(['NO_SPACE', 'STORE_IO', 'STORE_CORRUPT']);
 
 export interface UpkeepOptions {
   readonly store: DatasetWriter;
@@ -35,7 +38,7 @@ export class Upkeep {
     const { store, now, onNotice } = this.#options;
     const current = decodeSnapshot(await store.checkpoint('snapshot')) ?? snapshot;
     const exportedAfter = snapshot.exportedAfter === null ? undefined : parseUpstreamTime(snapshot.exportedAfter);
-    if (!current.isReconciled && exportedAfter !== undefined) {
+    if (current.generation === snapshot.generation && !current.isReconciled && exportedAfter !== undefined) {
       const result = await reconcile({
         store,
         generation: snapshot.generation,
@@ -67,7 +70,20 @@ export class Upkeep {
     if (store.stats().doubtful === 0) return;
     const capabilities = await this.#options.capabilities(signal);
     if (!capabilities.onDemand) return;
-    const result = await settleDoubts({ upstream, store, codec, signal, spend: spendLookup });
+    let result: SettleResult;
+    try {
+      result = await settleDoubts({ upstream, store, codec, signal, spend: spendLookup });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isMirrorError(error) || STORE_FAILURES.has(error.code)) throw error;
+      // Look-ups are an extra: what the stream or the batches bring must not wait for them.
+      onNotice(
+        'doubts.postponed',
+        store.id,
+        `Titles in doubt could not be looked up and are tried again later: ${error.message}`,
+      );
+      return;
+    }
     if (result.confirmed + result.removed === 0) return;
     onNotice(
       'doubts.settled',
