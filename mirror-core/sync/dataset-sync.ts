@@ -2,29 +2,29 @@
  * One dataset's life: plan, bootstrap, catch up, stay current, and come back from every failure. What the account may do decides
  * the path: stream, hourly batches, or snapshots alone (contract §15).
  */
-import { isMirrorError, MirrorError } from '../contracts/errors.ts';
+import { isMirrorError, messageOf, MirrorError } from '../contracts/errors.ts';
 import type { DatasetId } from '../contracts/identifiers.ts';
 import type { DatasetWriter } from '../contracts/store-port.ts';
 import type { SyncState } from '../contracts/sync-state.ts';
 import type { Capabilities } from '../contracts/upstream-port.ts';
-import { parseUpstreamTime, timeToMs } from '../contracts/upstream-time.ts';
+import { parseUpstreamTime } from '../contracts/upstream-time.ts';
 import { isAborted } from './abort.ts';
 import { applyBatches, dueAt, firstHour } from './batches.ts';
 import { decodeBatch, decodeLoad, decodeSnapshot, decodeSweep, type SnapshotCheckpoint } from './checkpoints.ts';
 import type { DatasetSyncOptions } from './dataset-options.ts';
+import { ageOf, streamInput, type Age } from './freshness.ts';
 import { openGap, readGaps, type LostStretch } from './gaps.ts';
 import { ProgressMeter, type ProgressFigures } from './progress.ts';
 import { quarantineLine } from './quarantine.ts';
 import { storedStreamTime } from './realtime/stored-time.ts';
 import { answerToFailure } from './recovery.ts';
 import { loadSnapshot, readPlan } from './snapshot/load.ts';
+import { loadInTurn } from './snapshot/load-turn.ts';
 import { isNewState, next, type SyncInput } from './state-machine.ts';
 import { sweepRemovals } from './sweep.ts';
 import { Upkeep } from './upkeep.ts';
 import { Wake } from './wake.ts';
 
-/** A dataset that lags no more than this behind upstream is called live. */
-const LIVE_LAG_MS = 5 * 60_000;
 /** A stream-kept dataset is loaded anew after so long: some changes are never announced (contract §15.5). */
 const RESEED_AFTER_MS = 30 * 24 * 3_600_000;
 const PROGRESS_EVERY_MS = 250;
@@ -37,6 +37,8 @@ export class DatasetSync {
   readonly #wake = new Wake();
   #state: SyncState = { kind: 'idle' };
   #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  /** Settles when no stopped run is left. */
+  #ending: Promise<void> = Promise.resolve();
   #meter: ProgressMeter | undefined;
   #lastProgressMs = 0;
   #forceCheck = false;
@@ -45,6 +47,9 @@ export class DatasetSync {
   #streamUntilMs: number | undefined;
   #streamFailure: Error | undefined;
   #newerVersion: string | undefined;
+  #renewalFailures = 0;
+  /** How long to wait before a load that failed is tried again; `undefined` when none failed. */
+  #renewalWaitMs: number | undefined;
   #isForced = false;
   #snapshot: SnapshotCheckpoint | undefined;
 
@@ -78,7 +83,8 @@ export class DatasetSync {
   start(): void {
     if (this.#run !== undefined) return;
     const abort = new AbortController();
-    this.#run = { abort, done: this.#loop(abort.signal) };
+    // A run that is being stopped goes first: its last step takes the dataset off the stream.
+    this.#run = { abort, done: this.#ending.then(() => this.#loop(abort.signal)) };
   }
 
   /** Ends all work of this dataset; what is applied stays. */
@@ -86,8 +92,8 @@ export class DatasetSync {
     const run = this.#run;
     this.#run = undefined;
     run?.abort.abort();
-    await run?.done;
-    await this.#options.realtime.detach(this.id);
+    this.#ending = Promise.allSettled([this.#ending, run?.done]).then(() => this.#options.realtime.detach(this.id));
+    await this.#ending;
     this.#streamUntilMs = await storedStreamTime(this.store);
   }
 
@@ -96,14 +102,21 @@ export class DatasetSync {
     await this.stop();
   }
 
-  resume(): void {
-    this.#move({ type: 'resume' });
-    this.start();
+  /** @param follows whether upstream is followed; otherwise the dataset only becomes open to imports again */
+  resume(follows: boolean): void {
+    this.#move({ type: follows ? 'resume' : 'reset' });
+    if (follows) this.start();
   }
 
   /** Looks for something newer now, whatever the schedule or a back-off says. */
   syncNow(): void {
     this.#forceCheck = true;
+    this.#wake.now();
+  }
+
+  /** An import completed a generation. */
+  async imported(): Promise<void> {
+    await this.prepare();
     this.#wake.now();
   }
 
@@ -132,13 +145,7 @@ export class DatasetSync {
   }
 
   #streamInput(): SyncInput {
-    const freshness = this.#options.realtime.freshness(this.id);
-    if (freshness === undefined) return { type: 'catch-up', source: 'realtime', lagMs: null };
-    const behind = freshness.isCatchingUp ? freshness.completeUntil : freshness.newest;
-    const lagMs = Math.max(0, this.#options.now() - timeToMs(behind));
-    const isLive =
-      !freshness.isCatchingUp && freshness.isConnected && lagMs <= Math.max(LIVE_LAG_MS, 3 * this.#options.settings().silenceMs);
-    return isLive ? { type: 'live', lagMs } : { type: 'catch-up', source: 'realtime', lagMs };
+    return streamInput(this.#options.realtime.freshness(this.id), this.#options.now(), this.#options.settings().silenceMs);
   }
 
   #move(input: SyncInput): void {
@@ -194,7 +201,9 @@ export class DatasetSync {
       this.#forceCheck = false;
       if (!isSamePath(capabilities, await this.#options.capabilities(signal))) return;
       const found = await this.#newerSnapshot(snapshot, settings().snapshotCheckMs, signal);
-      if (found) snapshot = await this.#bootstrap(capabilities, signal);
+      // An import may have put another generation in the place of the one that was followed.
+      if (found || this.#renewalWaitMs !== undefined) snapshot = await this.#bootstrap(capabilities, signal);
+      else snapshot = decodeSnapshot(await this.store.checkpoint('snapshot')) ?? snapshot;
     }
   }
 
@@ -204,7 +213,9 @@ export class DatasetSync {
     const last = decodeSnapshot(await store.checkpoint('snapshot'));
     const isInterrupted = decodeLoad(await store.checkpoint('load')) !== undefined;
     const isWanted = last === undefined || isInterrupted || this.#newerVersion !== undefined;
-    const force = this.#isForced;
+    // A command is also obeyed by the load that comes before anything else.
+    const force = this.#isForced || this.#forceCheck;
+    this.#renewalWaitMs = undefined;
     this.#newerVersion = undefined;
     this.#isForced = false;
     if (!isWanted) return last;
@@ -212,38 +223,53 @@ export class DatasetSync {
     this.#meter = new ProgressMeter(now);
     const openBefore = new Set((await readGaps(store)).filter((gap) => gap.closedAt === null).map((gap) => gap.id));
     let beginCatchUp: (() => Promise<void>) | undefined;
-    const result = await this.#options.loads.add(
-      () =>
-        loadSnapshot(
-          {
-            upstream: this.#options.upstream,
-            capabilities,
-            store,
-            codec: this.#options.codec,
-            downloads: this.#options.downloads,
-            signal,
-            logger: this.#options.logger,
-            now,
-            ensureSpace: this.#options.ensureSpace,
-            onStep: (step, doneBytes, totalBytes, records) => this.#report(step, doneBytes, totalBytes, records),
-            onBadLine: (source, bad) => quarantineLine(store, source, bad),
-            onComplete: (snapshot) => {
-              // The gaps are remembered, because they may be closed only after the stretch since this generation was read as well.
-              const patch = { healing: [...openBefore], batch: null };
-              const since = snapshot.since === null ? undefined : parseUpstreamTime(snapshot.since);
-              if (!capabilities.realtime || since === undefined) return patch;
-              const catchUp = this.#options.realtime.prepareCatchUp(store, since);
-              beginCatchUp = catchUp.begin;
-              return { ...patch, ...catchUp.checkpoint };
-            },
+    const load = (): ReturnType<typeof loadSnapshot> =>
+      loadSnapshot(
+        {
+          upstream: this.#options.upstream,
+          capabilities,
+          store,
+          codec: this.#options.codec,
+          downloads: this.#options.downloads,
+          signal,
+          logger: this.#options.logger,
+          now,
+          ensureSpace: this.#options.ensureSpace,
+          onStep: (step, doneBytes, totalBytes, records) => this.#report(step, doneBytes, totalBytes, records),
+          onBadLine: (source, bad) => quarantineLine(store, source, bad),
+          onComplete: (snapshot) => {
+            // The gaps are remembered, because they may be closed only after the stretch since this generation was read as well.
+            const patch = { healing: [...openBefore], batch: null };
+            const since = snapshot.since === null ? undefined : parseUpstreamTime(snapshot.since);
+            if (!capabilities.realtime || since === undefined) return patch;
+            const catchUp = this.#options.realtime.prepareCatchUp(store, since);
+            beginCatchUp = catchUp.begin;
+            return { ...patch, ...catchUp.checkpoint };
           },
-          { force },
-        ),
-      { signal },
-    );
-    this.#snapshot = result.snapshot;
-    await beginCatchUp?.();
-    return result.snapshot;
+        },
+        { force },
+      );
+    try {
+      const result = await loadInTurn(this.#options.loads, signal, load);
+      this.#snapshot = result.snapshot;
+      this.#renewalFailures = 0;
+      await beginCatchUp?.();
+      return result.snapshot;
+    } catch (error) {
+      const isKeptCurrent = capabilities.realtime || capabilities.batches;
+      if (last === undefined || !isKeptCurrent || isAborted(signal) || isMirrorError(error, 'STORE_IO')) throw error;
+      this.#postponeRenewal(error);
+      return last;
+    }
+  }
+
+  /** What is loaded goes on being kept current; only its renewal waits. */
+  #postponeRenewal(error: unknown): void {
+    const { logger, now, random, onNotice } = this.#options;
+    this.#renewalWaitMs = answerToFailure(error, this.#renewalFailures, now(), random()).waitMs;
+    this.#renewalFailures += 1;
+    logger.warn({ err: error, event: 'snapshot.postponed', dataset: this.id }, 'a newer snapshot could not be loaded');
+    onNotice('snapshot.postponed', this.id, `A newer snapshot could not be loaded and is tried again: ${messageOf(error)}`);
   }
 
   #report(step: 'download' | 'verify' | 'apply', doneBytes: number, totalBytes: number, records: number): void {
@@ -309,12 +335,12 @@ export class DatasetSync {
       this.#throwStreamFailure();
       if (this.#forceCheck) return;
       const isOld = now() - completedMs > RESEED_AFTER_MS;
-      await this.#wake.wait(settings().snapshotCheckMs, signal);
+      await this.#wake.wait(Math.min(settings().snapshotCheckMs, this.#renewalWaitMs ?? Infinity), signal);
       this.#move(this.#streamInput());
       const hasGap = (await readGaps(this.store)).some((gap) => gap.closedAt === null);
       await this.#upkeep.settle(signal);
       await this.#upkeep.closeHealedGaps(snapshot);
-      if (hasGap || isOld) return;
+      if (hasGap || isOld || this.#renewalWaitMs !== undefined || this.#snapshot?.generation !== snapshot.generation) return;
     }
   }
 
@@ -360,17 +386,9 @@ export class DatasetSync {
   }
 
   /** Upstream time up to which everything is applied, and the lag behind now; `null` where not known. */
-  freshness(): { readonly asOfMs: number | null; readonly lagMs: number | null } {
-    if (this.#snapshot === undefined) return { asOfMs: null, lagMs: null };
-    const nowMs = this.#options.now();
-    const stream = this.#options.realtime.freshness(this.id);
-    if (stream !== undefined) {
-      const behind = stream.isCatchingUp ? stream.completeUntil : stream.newest;
-      return { asOfMs: timeToMs(stream.completeUntil), lagMs: Math.max(0, nowMs - timeToMs(behind)) };
-    }
-    const exported = this.#snapshot.exportedAfter === null ? undefined : parseUpstreamTime(this.#snapshot.exportedAfter);
-    const asOfMs = Math.max(exported === undefined ? 0 : timeToMs(exported), this.#batchesUntilMs ?? 0, this.#streamUntilMs ?? 0);
-    return asOfMs === 0 ? { asOfMs: null, lagMs: null } : { asOfMs, lagMs: Math.max(0, nowMs - asOfMs) };
+  freshness(): Age {
+    const { realtime, now } = this.#options;
+    return ageOf(this.#snapshot, realtime.freshness(this.id), [this.#batchesUntilMs, this.#streamUntilMs], now());
   }
 }
 

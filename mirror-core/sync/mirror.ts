@@ -142,12 +142,13 @@ export class Mirror implements MirrorControl {
   }
 
   async #begin(): Promise<void> {
-    const following = this.#registry.all().filter((sync) => this.#registry.isFollowed(sync.id));
+    // Asked anew after each wait: datasets are paused and removed meanwhile.
+    const following = (): readonly DatasetSync[] => this.#registry.all().filter((sync) => this.#registry.isFollowed(sync.id));
     try {
       const capabilities = await this.#learnCapabilities(this.#abort.signal);
       await this.#refreshCatalogue();
       // All at once, so that the one connection starts where the furthest behind of them is.
-      if (capabilities.realtime) await this.#realtime.attach(following.map((sync) => sync.store));
+      if (capabilities.realtime) await this.#realtime.attach(following().map((sync) => sync.store));
     } catch (error) {
       if (this.#abort.signal.aborted) return;
       this.#upstreamProblem = messageOf(error);
@@ -157,7 +158,7 @@ export class Mirror implements MirrorControl {
       );
     }
     // Each dataset goes on trying by itself and shows what it waits for.
-    for (const sync of following) if (!this.#abort.signal.aborted) sync.start();
+    for (const sync of following()) if (!this.#abort.signal.aborted) sync.start();
   }
 
   async #refreshCatalogue(): Promise<void> {
@@ -313,7 +314,8 @@ export class Mirror implements MirrorControl {
     const sync = this.#registry.get(id);
     const record = this.#registry.record(id);
     if (record !== undefined) await this.#registry.save(id, { ...record, isPaused: false });
-    sync.resume();
+    // Only what is paused can go on; what is filled by imports alone must not begin to follow upstream by it.
+    if (sync.state.kind === 'paused') sync.resume(record?.mode === 'follow');
     return this.#status(sync);
   }
 
@@ -360,7 +362,7 @@ export class Mirror implements MirrorControl {
       request,
     );
     for (const start of begin) await start();
-    for (const id of result.datasets) await this.#registry.find(id as DatasetId)?.prepare();
+    for (const id of result.datasets) await this.#registry.find(id as DatasetId)?.imported();
     this.events.add(
       'import.finished',
       null,
@@ -376,7 +378,8 @@ export class Mirror implements MirrorControl {
     await this.#maintenance.stop();
     await this.#background;
     await this.#realtime.close();
-    await Promise.all(this.#registry.all().map((sync) => sync.stop()));
+    const stopped = await Promise.allSettled(this.#registry.all().map((sync) => sync.stop()));
     await this.#options.store.close();
+    for (const end of stopped) if (end.status === 'rejected') throw end.reason;
   }
 }

@@ -227,8 +227,10 @@ export class StreamFollower {
     this.#lastArrivalMs = 0;
     this.#lastTickMs = nowMs;
     const timer = setInterval(() => {
-      // The machine slept: what the connection was to bring meanwhile may never come.
-      if (now() - this.#lastTickMs > Math.max(SLEPT_MS, settings.silenceMs / 2)) cut.abort();
+      // This process was held up, and nothing could arrive; if the machine slept, it may never come on this connection.
+      const lateMs = now() - this.#lastTickMs;
+      if (lateMs > 3 * FLUSH_AFTER_MS) this.#lastBehindMs = now();
+      if (lateMs > Math.max(SLEPT_MS, settings.silenceMs / 2)) cut.abort();
       this.#lastTickMs = now();
       void this.#tick();
     }, FLUSH_AFTER_MS);
