@@ -46,7 +46,13 @@ function applyRecord(change: RecordChange, context: ApplyContext): Outcome {
   const previous = staging.entry(keys.title);
   const mark = takeMarkOfRecord(keys, previous, context);
   const { eventTime, publishedTime, versionId } = keys;
-  const decision = decideRecord(previous?.entry, { eventTime, publishedTime, versionId, sha256 });
+  const decision = decideRecord(previous?.entry, {
+    eventTime,
+    publishedTime,
+    versionId,
+    sha256,
+    replacesEqual: change.source === 'import',
+  });
   if (decision.action !== 'ignore') return storeRecord(change, decision, previous, mark, context);
   if (previous === undefined) return 'stale';
   if (previous.kind === 'live' && bringsBackErasedText(previous, change, mark, decision)) {

@@ -18,6 +18,8 @@ export interface IncomingRecord {
   readonly publishedTime: UpstreamTime | undefined;
   readonly versionId: number;
   readonly sha256: Uint8Array;
+  /** Given by an operator's hand: other bytes of the same event and version are taken over. */
+  readonly replacesEqual: boolean;
 }
 
 export type RecordDecision =
@@ -90,8 +92,11 @@ export function decideRecord(entry: TitleEntry | undefined, incoming: IncomingRe
   if (byTime > 0) return { action: 'replace', eventTime: incoming.eventTime, deletedTime };
   if (byTime === 0) {
     if (byVersion === 0 && isSameRecord(entry, incoming)) return { action: 'ignore', reason: 'unchanged' };
-    // Same event, same version, other bytes: a stream record has its position, a snapshot record has not. The first one stays.
-    if (byVersion === 0 && byPublished <= 0) return { action: 'ignore', reason: 'unchanged' };
+    // Same event, same version, other bytes: a stream record has its position, a snapshot record has not. The first one stays, so
+    // that replays in any order change nothing; only an operator's file replaces it, which heals what a damaged file left.
+    if (byVersion === 0 && (byPublished < 0 || (byPublished === 0 && !incoming.replacesEqual))) {
+      return { action: 'ignore', reason: 'unchanged' };
+    }
     return byVersion >= 0
       ? { action: 'replace', eventTime: incoming.eventTime, deletedTime }
       : { action: 'ignore', reason: 'stale' };

@@ -24,12 +24,9 @@ export interface SettleResult {
 /** Found upstream: the answer is applied like any update. Not there: removed, with the stored record's own time as tombstone. */
 export async function settleDoubts(context: SettleContext): Promise<SettleResult> {
   const { upstream, store, signal } = context;
-  const doubts: Doubt[] = [];
-  for await (const doubt of store.doubts()) doubts.push(doubt);
   let confirmed = 0;
   let removed = 0;
-  let left = 0;
-  for (const doubt of doubts) {
+  for await (const doubt of store.doubts()) {
     signal.throwIfAborted();
     const entry = await store.entry(doubt.title);
     if (entry?.kind !== 'live') {
@@ -37,15 +34,9 @@ export async function settleDoubts(context: SettleContext): Promise<SettleResult
       await store.commit();
       continue;
     }
-    if (!upstream.canSpend('onDemand') || !context.spend()) {
-      left += 1;
-      continue;
-    }
+    if (!upstream.canSpend('onDemand') || !context.spend()) break;
     const raw = await lookup(context, doubt);
-    if (raw === 'failed') {
-      left += 1;
-      continue;
-    }
+    if (raw === 'failed') continue;
     if (raw === undefined) {
       await store.stage([
         {
@@ -67,7 +58,7 @@ export async function settleDoubts(context: SettleContext): Promise<SettleResult
     store.doubt(doubt.title, undefined);
     await store.commit();
   }
-  return { confirmed, removed, left };
+  return { confirmed, removed, left: store.stats().doubtful };
 }
 
 /** A look-up that fails for a reason of its own leaves the doubt standing; one that fails for all stops the round. */

@@ -134,6 +134,25 @@ describe('files', () => {
     expectWords(await wikimirror(['import', join(data, 'absent.tar.gz')], env), 7, /absent\.tar\.gz/);
   });
 
+  it('a damaged record that an archive brought in is replaced by the intact one; a file of another dataset is no whole snapshot', async () => {
+    const env = practiceEnvironment(data, 'http://127.0.0.1:9');
+    const line = JSON.stringify({
+      name: 'Lake',
+      identifier: 1,
+      is_part_of: { identifier: 'testwiki' },
+      version: { identifier: 3 },
+      article_body: { html: '<p>deep</p>' },
+      event: { type: 'update', date_created: '2026-03-01T00:00:00Z', date_published: '2026-03-01T00:00:01Z' },
+    });
+    expect((await wikimirror(['import', '-'], env, line.replace('deep', 'dXep'))).code).toBe(0);
+    expect((await wikimirror(['import', '-'], env, line)).stdout).toMatch(/1 stored/);
+    expect((await wikimirror(['get', 'Lake', '--json'], env)).stdout).toContain('deep');
+    expect((await wikimirror(['import', '-'], env, line)).stdout).toMatch(/0 stored/);
+
+    const foreign = await wikimirror(['import', '-', '--complete', '--dataset', 'otherwiki'], env, line);
+    expectWords(foreign, 9, /otherwiki_namespace_0/, /belong elsewhere/);
+  });
+
   it('a damaged archive: the good records are kept, the error says where', async () => {
     const env = practiceEnvironment(data, 'http://127.0.0.1:9');
     const file = join(data, 'corpus.tar.gz');

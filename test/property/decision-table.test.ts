@@ -114,6 +114,7 @@ class Title {
         publishedTime: this.#knowsPublished ? time(message.published) : undefined,
         versionId: message.version,
         sha256: Uint8Array.of(message.version),
+        replacesEqual: false,
       };
       const decision = decideRecord(this.entry, incoming);
       if (decision.action === 'insert' || decision.action === 'replace')

@@ -41,6 +41,7 @@ const update = (t: number, v: number, published?: number): Parameters<typeof dec
   publishedTime: published === undefined ? at(t, 1) : at(published),
   versionId: v,
   sha256: HASH,
+  replacesEqual: false,
 });
 
 describe('update, snapshot and batch records', () => {

@@ -7,6 +7,7 @@ import {
   decodePositions,
   earliest,
   encodePositions,
+  hasCaughtUp,
   hasReached,
   planResume,
   positionsAt,
@@ -80,6 +81,20 @@ describe('positions on the stream', () => {
     expect(completeUntil({ partitions, savedAtMs: 0 })).toEqual(at(10));
     expect(completeUntil({ partitions: raiseTimes(partitions, at(20)), savedAtMs: 0 })).toEqual(at(20));
     expect(raiseTimes(partitions, at(20))[7]).toEqual({ offset: 2, time: at(30) });
+  });
+});
+
+describe('the end of a catch-up', () => {
+  const goal = { offset: 9, time: at(100) };
+  it('is proved by the offset of the event that is the goal, never by a quiet stream', () => {
+    expect(hasCaughtUp({ offset: 9, time: at(100) }, goal, at(50))).toBe(true);
+    expect(hasCaughtUp({ offset: null, time: at(500) }, goal, at(50))).toBe(false);
+    expect(hasCaughtUp({ offset: 8, time: at(500) }, goal, at(50))).toBe(false);
+  });
+  it('is a matter of time where no event is the goal, or its event has left upstream', () => {
+    expect(hasCaughtUp({ offset: null, time: at(100) }, { offset: null, time: at(100) }, at(50))).toBe(true);
+    expect(hasCaughtUp({ offset: null, time: at(99) }, { offset: null, time: at(100) }, at(50))).toBe(false);
+    expect(hasCaughtUp({ offset: 8, time: at(500) }, goal, at(101))).toBe(true);
   });
 });
 

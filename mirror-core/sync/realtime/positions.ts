@@ -83,6 +83,17 @@ export function hasReached(position: PartitionPosition, goal: PartitionPosition)
   return compareTimes(position.time, goal.time) >= 0;
 }
 
+/**
+ * Whether a catch-up is over in this partition. Where the goal is an event that was seen, only that event's own offset proves it; a
+ * quiet stream proves nothing, since upstream may be slow to begin. Where no event is known, and where the goal's event has left
+ * upstream's retention, time has to do.
+ */
+export function hasCaughtUp(position: PartitionPosition, goal: PartitionPosition, retainedFrom: UpstreamTime): boolean {
+  if (goal.offset !== null && compareTimes(goal.time, retainedFrom) >= 0)
+    return position.offset !== null && position.offset >= goal.offset;
+  return hasReached(position, goal) || compareTimes(position.time, goal.time) > 0;
+}
+
 export interface ResumePlan {
   readonly offsets: ReadonlyMap<number, number>;
   readonly sincePerPartition: ReadonlyMap<number, UpstreamTime>;

@@ -6,7 +6,7 @@ import { isMirrorError } from '../../contracts/errors.ts';
 import type { DatasetId } from '../../contracts/identifiers.ts';
 import type { RecordKeys } from '../../contracts/article.ts';
 import type { CheckpointPatch, DatasetWriter } from '../../contracts/store-port.ts';
-import { compareTimes, laterOf, parseUpstreamTime, timeToMs, type UpstreamTime } from '../../contracts/upstream-time.ts';
+import { laterOf, parseUpstreamTime, timeFromMs, timeToMs, type UpstreamTime } from '../../contracts/upstream-time.ts';
 import { decodeBatch, decodeSnapshot } from '../checkpoints.ts';
 import { StreamFollower, type FollowerHooks, type FollowerOptions } from './follower.ts';
 import { StreamMember } from './member.ts';
@@ -16,7 +16,7 @@ import {
   decodeTrack,
   earliest,
   encodePositions,
-  hasReached,
+  hasCaughtUp,
   positionsAt,
   withMargin,
   type Positions,
@@ -209,10 +209,11 @@ export class RealtimeService {
   async #finishCaughtUp(): Promise<void> {
     const here = this.#catchUp.positions;
     if (here === undefined) return;
+    const retainedFrom = timeFromMs(this.#options.now() - this.#options.settings().retentionMs);
     for (const [id, { member, goal }] of this.#catchingUp) {
       const isDone = here.partitions.every((position, index) => {
         const wanted = goal.partitions[index];
-        return wanted === undefined || hasReached(position, wanted) || compareTimes(position.time, wanted.time) > 0;
+        return wanted === undefined || hasCaughtUp(position, wanted, retainedFrom);
       });
       if (!isDone || !this.#catchingUp.delete(id)) continue;
       try {
