@@ -79,8 +79,14 @@ async function deeds(count: number): Promise<void> {
 
 /** Lets the daemon finish in peace, then compares every title and checks every record. */
 async function expectWhole(): Promise<void> {
+  const nothingHappensAfter = Date.now();
   const running = start();
   await eventually('everything to be live', async () => isIn('live', await running.status()) || undefined);
+  // Live means hardly behind. That all of it is applied is what "as of" claims, and what is held against the truth.
+  await eventually('the mirror to claim that it is complete', async () => {
+    const status = await running.status();
+    return status?.datasets.every(({ asOf }) => asOf !== null && Date.parse(asOf) > nothingHappensAfter) || undefined;
+  });
   await eventually(
     'no doubt to be left',
     async () => (await running.status())?.datasets.every(({ doubtful }) => doubtful === 0) || undefined,
