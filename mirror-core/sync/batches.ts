@@ -17,7 +17,7 @@ import { toChange } from './record-change.ts';
 export const HOUR_MS = 3_600_000;
 /** A batch is published some minutes after its hour has ended. */
 const PUBLICATION_DELAY_MS = 10 * 60_000;
-const COMMIT_BYTES = 8 * 1024 * 1024;
+const COMMIT_BYTES = 4 * 1024 * 1024;
 const REMEMBERED_HOURS = 24;
 /** A project that had a batch in so many of the last hours is expected to have one in the next. */
 const USUALLY_PRESENT = 20;

@@ -13,7 +13,7 @@ import { quarantineLine } from './quarantine.ts';
 import { toChange } from './record-change.ts';
 import { boundsOf } from './snapshot/start-point.ts';
 
-const COMMIT_BYTES = 8 * 1024 * 1024;
+const COMMIT_BYTES = 4 * 1024 * 1024;
 const PROGRESS_EVERY_MS = 250;
 /** More lines of other datasets than this, and the file is not what it was said to be (article-schema §12 draws the same line for bad ones). */
 const LARGEST_FOREIGN_SHARE = 1 / 10_000;

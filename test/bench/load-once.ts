@@ -23,7 +23,7 @@ const { datasetId } = (await import(
 )) as typeof import('../../mirror-core/contracts/identifiers.ts');
 
 /** As the sync engine does (mirror-core/sync/snapshot/load.ts). */
-const COMMIT_BYTES = 8 * 1024 * 1024;
+const COMMIT_BYTES = 4 * 1024 * 1024;
 
 async function run(
   batches: AsyncGenerator<RecordBatch, ReadSummary>,

@@ -16,8 +16,8 @@ import { chunkSetProblem, isSameGeneration, planChunks, planWhole, type PlannedF
 import { toChange } from '../record-change.ts';
 import { boundsOf } from './start-point.ts';
 
-/** Stored bytes between two durable commits: two file syncs for each. */
-const COMMIT_BYTES = 8 * 1024 * 1024;
+/** Stored bytes between two durable commits: two file syncs for each. 8 MiB are 2 % faster and take 20 MB more. */
+const COMMIT_BYTES = 4 * 1024 * 1024;
 /** Space a loaded file takes in the store, against its compressed size: the body log once more in its own write-ahead log. */
 const STORE_SPACE_RATIO = 1.3;
 
