@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startPractice, type PracticeOptions, type PracticeServer } from '../../mirror-core/practice/server.ts';
 import { writeCorpus } from '../../mirror-core/practice/corpus.ts';
+import { sendJson, startScriptedUpstream } from '../support/scripted-upstream.ts';
 import { practiceEnvironment, wikimirror, type CommandResult } from './command.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import { eventually, temporaryDirectory } from './harness.ts';
@@ -62,11 +63,26 @@ describe('the account', () => {
   });
 
   it('no permission for what is asked', async () => {
+    const refusing = await startScriptedUpstream();
+    try {
+      for (const path of ['', '/chunks']) {
+        refusing.on('GET', `/v2/snapshots/${EN}${path}`, (_, response) =>
+          sendJson(response, 403, { status: 403, message: 'Forbidden' }),
+        );
+      }
+      const env = practiceEnvironment(data, refusing.url);
+      expectWords(await wikimirror(['add', EN], env), 5, new RegExp(EN), /may not use/, /account/);
+      const status = await shown(env, 'failed');
+      expect(status).toMatch(/may not use/);
+    } finally {
+      await refusing.close();
+    }
+  });
+
+  it('without stream and batches: no failure, but the age is said', async () => {
     const url = await upstream({ account: 'free' });
     const env = practiceEnvironment(data, url);
-    const status = await shown(env, 'waiting');
-    // A free account is a first-class mode: no failure, but the age is said.
-    expect(status).toMatch(/as of/i);
+    expect(await shown(env, 'waiting')).toMatch(/as of/i);
     expect((await wikimirror(['doctor'], env)).stdout).toMatch(/snapshot/);
   });
 
