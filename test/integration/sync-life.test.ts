@@ -100,6 +100,25 @@ describe('an account with the stream', () => {
     expect(status.quota.find((use) => use.kind === 'chunk')?.used).toBe(chunksBefore);
   });
 
+  it('continues an interrupted load where it was: no chunk that is applied is fetched again', async () => {
+    rig = await startRig({ practice: { chunkBytes: 64 * 1024 } });
+    const spent = async (): Promise<number> =>
+      (await rig.mirror.mirror.status()).quota.find((use) => use.kind === 'chunk')?.used ?? 0;
+    await rig.mirror.mirror.start([dataset(EN)]);
+    await eventually('some chunks to be loaded', async () => (await spent()) >= 6 || undefined);
+    expect((await statusOf(rig.mirror, EN))?.snapshotVersion).toBeNull();
+    await rig.mirror.close();
+
+    await rig.reopen();
+    await rig.mirror.mirror.start();
+    await live(EN);
+    await equalToTruth(rig, EN);
+    const chunks = await rig.mirror.upstream.chunks(dataset(EN));
+    expect(chunks?.length).toBeGreaterThan(12);
+    // The one being applied and the one being fetched ahead may be asked for twice.
+    expect(await spent()).toBeLessThanOrEqual((chunks?.length ?? 0) + 2);
+  });
+
   it('pauses, misses events, resumes beside a running stream, and misses nothing', async () => {
     rig = await startRig({});
     await rig.mirror.mirror.start([dataset(EN), dataset(AR)]);
